@@ -29,8 +29,10 @@ from .http.auth import KnownKeys
 from .http.parts import Parts, install
 from .http.places import Places
 from .jobs.routes import blueprint as jobs
+from .ops.approvals import blueprint as approvals
 from .ops.figures import blueprint as figures
 from .ops.finding import blueprint as finding
+from .ops.ordering import blueprint as operator_orders
 from .ops.reconciliations import blueprint as reconciliations
 from .ops.routes import blueprint as ops
 from .ops.webhooks import blueprint as overseen_webhooks
@@ -60,6 +62,8 @@ _BLUEPRINTS = (
     jobs,
     webhooks,
     ops,
+    approvals,
+    operator_orders,
     figures,
     finding,
     reconciliations,

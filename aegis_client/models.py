@@ -1140,6 +1140,31 @@ class Resolution(TypedDict):
     force: NotRequired[bool | None]
 
 
+class Approval(TypedDict):
+    """What one operator asked for, and a second one has to approve."""
+
+    id: str
+    object: Literal["approval"]
+    status: Literal["asked", "approved", "carried_out", "failed", "refused", "expired"]
+    kind: Literal["resolution", "refund"]
+    payment_id: str
+    payment_version: int
+    amount: int
+    currency: str
+    request: dict[str, Any]
+    request_sha256: str
+    asked_by: str
+    asked_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_at: str | None
+    decided_because: str | None
+    ended_at: str | None
+    ended_because: str | None
+    result: dict[str, Any] | None
+    links: EntityLinks
+
+
 class GatewaySays(TypedDict):
     """What a gateway answered when it was asked about a charge."""
 
@@ -1262,6 +1287,57 @@ class IncidentList(TypedDict):
     data: list[Incident]
     has_more: bool
     next_cursor: str | None
+
+
+class ApprovalList(TypedDict):
+    """A page of approvals, newest first."""
+
+    has_more: bool
+    next_cursor: str | None
+    data: list[Approval]
+
+
+class Approve(TypedDict):
+    """A second person's yes."""
+
+    request_sha256: str
+    reason: str
+
+
+class Refuse(TypedDict):
+    """A person's no."""
+
+    reason: str
+
+
+class OperatorRefundRequest(TypedDict):
+    """A refund to make of any merchant's payment."""
+
+    amount: NotRequired[int | None]
+    force: NotRequired[bool | None]
+    reason: str
+
+
+class OperatorRefund(TypedDict):
+    """What became of the request: a refund, or what waits for a second person."""
+
+    object: Literal["operator_refund"]
+    refund: OrderedRefund | None
+    approval: Approval | None
+
+
+class OperatorCaptureRequest(TypedDict):
+    """A capture to make of any merchant's payment."""
+
+    reason: str
+    amount: NotRequired[int | None]
+    final: NotRequired[bool | None]
+
+
+class OperatorOrderRequest(TypedDict):
+    """Why an operator cancels."""
+
+    reason: str
 
 
 class Broken(TypedDict):

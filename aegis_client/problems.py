@@ -158,6 +158,12 @@ class NotReady(ApiError):
     code = "not_ready"
 
 
+class OwnApproval(ApiError):
+    """Who asked for it can't approve it."""
+
+    code = "own_approval"
+
+
 class PayloadTooLarge(ApiError):
     """The body is too large."""
 

@@ -407,7 +407,7 @@ class Ops(Resource):
         *,
         if_match: int,
         **body: Unpack[models.Resolution],
-    ) -> models.Resolved:
+    ) -> models.Approval | models.Resolved:
         """Decide about a payment that waits for a person."""
         return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/resolve", body=body, if_match=if_match), self._resources._way))
 
@@ -448,6 +448,65 @@ class Ops(Resource):
             return self._resources.run(done(call("GET", "/v1/ops/incidents", query={"limit": page_size, "invariant": invariant, "payment_id": payment_id, "open": open, "starting_after": cursor}), self._resources._way))
 
         return Pages(page, starting_after)
+
+    def approvals(
+        self,
+        *,
+        page_size: int | None = None,
+        status: Literal["approved", "asked", "carried_out", "expired", "failed", "refused"] | None = None,
+        payment_id: str | None = None,
+        starting_after: str | None = None,
+    ) -> Pages[models.Approval]:
+        """What was asked for and needs or needed a second person, newest first."""
+        def page(cursor: str | None) -> Mapping[str, Any]:
+            return self._resources.run(done(call("GET", "/v1/ops/approvals", query={"limit": page_size, "status": status, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+
+        return Pages(page, starting_after)
+
+    def approval(self, approval_id: str) -> models.Approval:
+        """One approval, with all that was asked for."""
+        return self._resources.run(done(call("GET", f"/v1/ops/approvals/{part(approval_id)}"), self._resources._way))
+
+    def approve(self, approval_id: str, **body: Unpack[models.Approve]) -> models.Approval:
+        """Approve what another person asked for, and carry it out."""
+        return self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/approve", body=body), self._resources._way))
+
+    def refuse(self, approval_id: str, **body: Unpack[models.Refuse]) -> models.Approval:
+        """Refuse what was asked for, or take back what you asked for yourself."""
+        return self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/refuse", body=body), self._resources._way))
+
+    def refund(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        if_match: int,
+        **body: Unpack[models.OperatorRefundRequest],
+    ) -> models.OperatorRefund:
+        """Refund any merchant's payment."""
+        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+
+    def capture(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        if_match: int,
+        **body: Unpack[models.OperatorCaptureRequest],
+    ) -> models.OrderedCapture:
+        """Capture what any merchant's payment holds, or a part of it, with a reason for the audit log."""
+        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+
+    def cancel(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        if_match: int,
+        **body: Unpack[models.OperatorOrderRequest],
+    ) -> models.OrderedVoid:
+        """Cancel any merchant's payment, with a reason for the audit log."""
+        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
 
     def safety(self) -> models.Safety:
         """Is money safe?."""
@@ -1056,7 +1115,7 @@ class AsyncOps(AsyncResource):
         *,
         if_match: int,
         **body: Unpack[models.Resolution],
-    ) -> models.Resolved:
+    ) -> models.Approval | models.Resolved:
         """Decide about a payment that waits for a person."""
         return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/resolve", body=body, if_match=if_match), self._resources._way))
 
@@ -1097,6 +1156,65 @@ class AsyncOps(AsyncResource):
             return self._resources.run(done(call("GET", "/v1/ops/incidents", query={"limit": page_size, "invariant": invariant, "payment_id": payment_id, "open": open, "starting_after": cursor}), self._resources._way))
 
         return AsyncPages(page, starting_after)
+
+    def approvals(
+        self,
+        *,
+        page_size: int | None = None,
+        status: Literal["approved", "asked", "carried_out", "expired", "failed", "refused"] | None = None,
+        payment_id: str | None = None,
+        starting_after: str | None = None,
+    ) -> AsyncPages[models.Approval]:
+        """What was asked for and needs or needed a second person, newest first."""
+        def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
+            return self._resources.run(done(call("GET", "/v1/ops/approvals", query={"limit": page_size, "status": status, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+
+        return AsyncPages(page, starting_after)
+
+    async def approval(self, approval_id: str) -> models.Approval:
+        """One approval, with all that was asked for."""
+        return await self._resources.run(done(call("GET", f"/v1/ops/approvals/{part(approval_id)}"), self._resources._way))
+
+    async def approve(self, approval_id: str, **body: Unpack[models.Approve]) -> models.Approval:
+        """Approve what another person asked for, and carry it out."""
+        return await self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/approve", body=body), self._resources._way))
+
+    async def refuse(self, approval_id: str, **body: Unpack[models.Refuse]) -> models.Approval:
+        """Refuse what was asked for, or take back what you asked for yourself."""
+        return await self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/refuse", body=body), self._resources._way))
+
+    async def refund(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        if_match: int,
+        **body: Unpack[models.OperatorRefundRequest],
+    ) -> models.OperatorRefund:
+        """Refund any merchant's payment."""
+        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+
+    async def capture(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        if_match: int,
+        **body: Unpack[models.OperatorCaptureRequest],
+    ) -> models.OrderedCapture:
+        """Capture what any merchant's payment holds, or a part of it, with a reason for the audit log."""
+        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+
+    async def cancel(
+        self,
+        payment_id: str,
+        *,
+        idempotency_key: str,
+        if_match: int,
+        **body: Unpack[models.OperatorOrderRequest],
+    ) -> models.OrderedVoid:
+        """Cancel any merchant's payment, with a reason for the audit log."""
+        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
 
     async def safety(self) -> models.Safety:
         """Is money safe?."""

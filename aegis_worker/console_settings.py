@@ -15,7 +15,6 @@ from aegis_worker.errors import ConfigurationError
 
 URL, PROXIES, TWO_PERSON = "AEGIS_CONSOLE_URL", "AEGIS_TRUSTED_PROXIES", "AEGIS_TWO_PERSON_ABOVE"
 VARIABLES = frozenset({URL, PROXIES, TWO_PERSON})
-EVERY_OTHER_CURRENCY = "*"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _LIMIT = re.compile(r"([A-Z]{3}|\*):([0-9]{1,15})", re.ASCII)
 _MOST_PROXIES = 64

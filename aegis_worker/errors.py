@@ -340,6 +340,18 @@ class RoutingMoved(Refused):
     code = "version_conflict"
 
 
+class OwnApproval(Refused):
+    """Who asked for something can't approve it: it takes a second person."""
+
+    code = "own_approval"
+
+
+class ApprovalMoved(Refused):
+    """What is asked for is not what the caller has seen, or its payment has moved on since it was asked."""
+
+    code = "version_conflict"
+
+
 class CredentialRefused(Refused):
     """A new password, or the code that proves an authenticator, can't be taken; the message says why."""
 

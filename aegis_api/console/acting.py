@@ -17,6 +17,7 @@ from aegis_worker.errors import AegisError, InvalidReason, Refused, ResolutionRe
 SHORTEST_REASON = 20
 _DONE = {
     "decided": "Recorded, and in force.",
+    "asked_for": "Nothing has changed yet: it waits for a second person.",
     "waits": "Recorded. It takes effect when the gateway confirms it, or when its wait is over.",
     "asked_again": "The gateway is asked once more, and up the ladder again. Nothing is decided.",
     "withdrawn": "The decision is taken back. The payment waits for a person again.",

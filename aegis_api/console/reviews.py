@@ -10,14 +10,16 @@ from flask.typing import ResponseReturnValue
 
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import known_form
+from aegis_api.ops.approvals import two_person
 from aegis_worker.domain.reviews import REVIEW_KINDS
 from aegis_worker.errors import AegisError, InvalidState, ResolutionRefused
 from aegis_worker.ids import PAYMENT
+from aegis_worker.people import deciding
+from aegis_worker.people.parts import Approval
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.review.case import KINDS, Kind
 from aegis_worker.review.parts import Resolution, Resolved, ReviewParts
 from aegis_worker.review.questions import ask_gateways
-from aegis_worker.review.resolve import resolve
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.questions import asked_body
 from aegis_worker.views.reviews import review_body
@@ -88,11 +90,13 @@ def decide(payment_id: str) -> ResponseReturnValue:
     except AegisError as error:
         told, status = told_of(error)
         return _page(payment_id, form, refused=told), status
+    if isinstance(resolved, Approval):
+        return go_to(f"/console/approvals/{resolved.id}", "asked_for")
     done = "waits" if resolved.decision is not None else _DONE.get(_kind(form), "decided")
     return go_to(f"/console/payments/{payment_id}", done)
 
 
-def _decided(payment_id: str, form: Mapping[str, str]) -> Resolved:
+def _decided(payment_id: str, form: Mapping[str, str]) -> Resolved | Approval:
     kind = _kind(form)
     page = read_payment(payment_id)
     if kind not in page["why"]["next"]["resolutions"]:
@@ -100,8 +104,8 @@ def _decided(payment_id: str, form: Mapping[str, str]) -> Resolved:
     is_about_money = kind in _ABOUT_MONEY
     if is_about_money:
         confirm_amount(form, page["amount"])
-    return resolve(
-        _review_parts(),
+    return deciding.decide(
+        two_person(),
         payment_id,
         Resolution(
             kind=kind,

@@ -28,7 +28,7 @@ class GatewayPauseSchema(Answer):
     """Since when a gateway gets no new payments, who paused it and why."""
 
     since = time()
-    actor = text("The operator's key, or `cli:<user name>`.")
+    actor = text("The operator's key, `console:<name>`, or `cli:<user name>`.")
     reason = text()
 
 

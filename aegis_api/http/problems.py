@@ -45,6 +45,7 @@ PROBLEMS: dict[str, Problem] = {
     "invalid_webhook": Problem(401, "The event's signature, age or form is wrong"),
     "invalid_api_key": Problem(401, "The API key is missing, unknown or revoked"),
     "insufficient_scope": Problem(403, "The API key is not good for this"),
+    "own_approval": Problem(403, "Who asked for it can't approve it"),
     "vault_off": Problem(403, "No card vault is turned on here"),
     "not_found": Problem(404, "There is no such resource"),
     "method_not_allowed": Problem(405, "The resource does not take this method"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 WORDS = {
     "action": "What was decided.",
-    "actor": "The operator's key, or `cli:<user name>`.",
+    "actor": "The operator's key, `console:<name>`, or `cli:<user name>`.",
     "adapter": "The name of AegisPay's code that calls this gateway.",
     "amount": "Minor units: 1999 USD is 19.99 US dollars.",
     "amount_gte": "The smallest amount to list. Minor units.",

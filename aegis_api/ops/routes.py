@@ -17,10 +17,13 @@ from aegis_api.http.requests import id_parameter, known_form, wanted_version
 from aegis_worker.audit import incidents
 from aegis_worker.erasing import erase_customer
 from aegis_worker.ids import PAYMENT
+from aegis_worker.people.deciding import decide
+from aegis_worker.people.parts import Approval
 from aegis_worker.persistence import audit_log, delivery_lag, outbox_rows
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.queries.stuck import Thresholds, list_stuck
-from aegis_worker.review.resolve import Resolution, resolve
+from aegis_worker.review.parts import Resolution
+from aegis_worker.views.approvals import approval_body
 from aegis_worker.views.audit_log import audit_entry_body
 from aegis_worker.views.decisions import resolved_body
 from aegis_worker.views.erasures import erasure_body
@@ -29,11 +32,12 @@ from aegis_worker.views.outbox import outbox_body
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.reviews import review_body
 from aegis_worker.views.stuck import stuck_body
-from aegis_worker.wiring.review import review_parts
 from aegis_worker.wiring.vault import destroying
 
 from . import answer_schemas as answers
 from . import examples
+from .approval_schemas import APPROVAL, ApprovalSchema
+from .approvals import two_person
 from .incident_schemas import IncidentListSchema, IncidentsQuerySchema
 from .request_schemas import (
     AuditLogQuerySchema,
@@ -113,9 +117,17 @@ def list_what_is_stuck(query: dict[str, Any]) -> Response:
     "resolution_contradicted",
     "version_conflict",
     "resolution_refused",
+    "too_many_waiting",
 )
 @blueprint.arguments(ResolutionSchema(), example=examples.RESOLUTION)
 @blueprint.response(200, answers.ResolvedSchema(), example=examples.RESOLVED, headers=headers("ETag"))
+@blueprint.alt_response(
+    202,
+    schema=ApprovalSchema(),
+    description="It waits for a second person.",
+    example=APPROVAL,
+    headers=headers("Location"),
+)
 def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
     """Decide about a payment that waits for a person
 
@@ -129,10 +141,12 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
     goes on as if nothing had been found, except for a demand for 3-D Secure; what is rejected fails with
     `rejected_in_review`. `rebuild` sets a frozen payment to what its events say. The audit log keeps every decision
     and its result.
+
+    Where AEGIS_TWO_PERSON_ABOVE says so, a decision other than `ask_again` and `withdraw` waits for a second person (202):
+    no gateway is asked before it is approved.
     """
-    web = parts().web
-    resolved = resolve(
-        review_parts(web.settings, web.database, web.gateways, web.hints.notify),
+    done = decide(
+        two_person(),
         known_form(payment_id, PAYMENT),
         Resolution(
             kind=body["resolution"],
@@ -146,8 +160,10 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
         actor=g.operator.actor,
         expected_version=wanted_version(),
     )
-    tag = {"ETag": f'"{resolved.payment.version}"'}
-    return answer(resolved_body(body["resolution"], resolved), 200, tag)
+    if isinstance(done, Approval):
+        return answer(approval_body(done), 202, {"Location": f"/v1/ops/approvals/{done.id}"})
+    tag = {"ETag": f'"{done.payment.version}"'}
+    return answer(resolved_body(body["resolution"], done), 200, tag)
 
 
 @blueprint.route("/erasures", methods=["POST"])

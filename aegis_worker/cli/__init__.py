@@ -41,6 +41,7 @@ COMMANDS = {
     "explain": (".explain", "Say why a payment is in its state, and what happens next."),
     "reviews": (".reviews", "Show what waits for a person, with the evidence."),
     "resolve": (".resolve", "Decide about a payment that waits for a person."),
+    "approvals": (".approvals", "Show, approve and refuse what needs a second person."),
     "users": (".users", "Say who may use the console, with which role, and end sessions."),
     "audit-log": (".audit_log", "Show who decided what, and verify that nothing was changed."),
     "audit": (".audit", "Check the invariants on every payment, and freeze what can't be trusted."),

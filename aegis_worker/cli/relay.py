@@ -21,6 +21,7 @@ from aegis_worker.gateway_events.follow import follow
 from aegis_worker.gateway_events.verify import verify
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
+from aegis_worker.people.approving import look_after_approvals
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
@@ -70,7 +71,7 @@ class Rota:
             ),
             "recheck": (_RECHECK_EVERY_S, lambda: dict(recheck(parts.recheck))),
             "disputes": (_DISPUTES_EVERY_S, lambda: dict(ask_about_due(parts.database, parts.gateways))),
-            "decisions": (_RECHECK_EVERY_S, lambda: dict(carry_out_due(parts.review))),
+            "decisions": (_RECHECK_EVERY_S, lambda: _decisions(parts)),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
             "audit": (_AUDIT_EVERY_S, lambda: dict(audit_on(audit).numbers)),
         }
@@ -119,6 +120,10 @@ def relay_pass(
             log.exception("step failed", step=name)
             report.failed[name] = redact_text(f"{type(error).__name__}: {error}")
     return report
+
+
+def _decisions(parts: Worker) -> dict[str, Any]:
+    return carry_out_due(parts.review) | look_after_approvals(parts.two_person)
 
 
 def _tell_hooks(parts: Worker) -> dict[str, Any]:

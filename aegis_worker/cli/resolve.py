@@ -6,15 +6,18 @@ from functools import partial
 
 import click
 
+from aegis_worker.people.deciding import decide
+from aegis_worker.people.parts import Approval
 from aegis_worker.review.case import Kind
-from aegis_worker.review.resolve import Resolution, resolve
+from aegis_worker.review.parts import Resolution
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import cli_actor, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json
 from aegis_worker.views.decisions import resolved_body
 from aegis_worker.wiring.gateways import configured_gateways
-from aegis_worker.wiring.review import review_parts
+from aegis_worker.wiring.review import review_parts, two_person_parts
 
+from .approvals import tell_asked
 from .decision_options import in_options, refusals_in_options
 
 
@@ -94,6 +97,8 @@ def command(
     For a doubt AegisPay asks the gateways first, and refuses a decision that they contradict. A decision that no gateway
     confirms needs --evidence. It takes effect when a gateway confirms it, or after AEGIS_DECISION_WAIT_S without an answer,
     or at once with --force. The audit log keeps the decision, its reason and its result.
+
+    Above AEGIS_TWO_PERSON_ABOVE it waits for a second person instead: `aegis approvals` shows and approves it.
     """
     if kind is None:
         raise click.UsageError(
@@ -106,13 +111,16 @@ def command(
         gateways = partial(configured_gateways, settings, database)
         parts = review_parts(settings, database, gateways, lambda queue: None)
         with refusals_in_options(payment_id):
-            resolved = resolve(
-                parts,
+            resolved = decide(
+                two_person_parts(settings, parts),
                 payment_id,
                 Resolution(kind, reason, gateway, gateway_ref, attempt, evidence, force),
                 actor=cli_actor(),
                 expected_version=expected_version,
             )
+    if isinstance(resolved, Approval):
+        tell_asked(resolved, as_json)
+        return
     body = resolved_body(kind, resolved)
     if as_json:
         print_json(body)

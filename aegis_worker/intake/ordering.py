@@ -28,6 +28,7 @@ from aegis_worker.errors import (
     NotFound,
     PaymentFrozen,
     TooManyWaiting,
+    VersionConflict,
 )
 from aegis_worker.ids import PREFIX_OF, new_id
 from aegis_worker.observability.metrics.meter import METER
@@ -64,7 +65,7 @@ _COMMITTED = {
 @dataclass(frozen=True, slots=True)
 class OrderCommand:
     """One validated request. `amount_minor` None: all that is left. `final` None: as the gateway and the amount have it.
-    `forced`, of a refund: although the payment is disputed.
+    `forced`, of a refund: although the payment is disputed. `expected_version`: only if the payment is at it.
     """
 
     kind: EntityKind
@@ -76,6 +77,7 @@ class OrderCommand:
     final: bool | None = None
     forced: bool = False
     trail: Trail = NO_TRAIL
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,24 @@ class Ordered:
     replayed: bool
 
 
-def order(database: Database, command: OrderCommand, able: Callable[[str], Able | None]) -> Ordered:
-    """Accept the order once per key; durable when this returns. `able`: what the gateway of a name can do.
+Commit = Callable[[Callable[[Connection], Ordered]], Ordered]
+"""Runs what writes an order in one transaction, as `Database.run` does."""
 
-    Raises NotFound, IdempotencyKeyReused, PaymentFrozen, JobBusy, TooManyWaiting, DatabaseUnavailable, and what
-    `domain.ordering` raises. Then nothing was written; only after DatabaseUnavailable it may be found that it was.
+
+def order(
+    database: Database,
+    command: OrderCommand,
+    able: Callable[[str], Able | None],
+    commit: Commit | None = None,
+) -> Ordered:
+    """Accept the order once per key; durable when this returns. `able`: what the gateway of a name can do. `commit` runs
+    the transaction that writes it, and may write more beside it.
+
+    Raises NotFound, IdempotencyKeyReused, PaymentFrozen, JobBusy, TooManyWaiting, VersionConflict, DatabaseUnavailable, and
+    what `domain.ordering` raises. Then nothing was written; only after DatabaseUnavailable it may be found that it was.
     """
     new = new_id(PREFIX_OF[command.kind])
-    ordered = database.run(partial(_order, command=command, able=able, new=new))
+    ordered = (commit or database.run)(partial(_order, command=command, able=able, new=new))
     if not ordered.replayed:
         crash_point(_COMMITTED[command.kind])
     _tell_of(command, ordered)
@@ -115,7 +127,7 @@ def _order(
         return before
     if job is None:
         raise JobBusy(f"the job of {command.payment_id} is changing hands; ask again")
-    _check(locked, job, command.kind)
+    _check(locked, job, command)
     if command.kind is EntityKind.VOID:
         return _cancel(connection, command, locked.payment, job, new)
     made = _new_order(connection, command, locked.payment, able, new)
@@ -168,12 +180,14 @@ def _before(connection: Connection, command: OrderCommand, new: str) -> Ordered 
     return Ordered(row["id"], None, replayed=row["id"] != new)
 
 
-def _check(locked: LockedPayment, job: OpenJob, kind: EntityKind) -> None:
+def _check(locked: LockedPayment, job: OpenJob, command: OrderCommand) -> None:
     payment = locked.payment
+    if command.expected_version is not None and payment.version != command.expected_version:
+        raise VersionConflict([payment.id])
     if locked.frozen:
         raise PaymentFrozen(f"{payment.id} is frozen: its history and its row disagree; a person decides")
     # What waits to be approved was not sent, so its merchant may take it back.
-    is_held_back = job.review_kind == "fraud" and kind is EntityKind.VOID
+    is_held_back = job.review_kind == "fraud" and command.kind is EntityKind.VOID
     if job.status == "review" and not is_held_back:
         raise InvalidState(f"{payment.id} is in review: a person has to decide about it first", [])
 

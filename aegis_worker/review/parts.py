@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sqlalchemy import Connection
+
 from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import PaymentGateway
@@ -66,6 +68,10 @@ class Resolved:
     rebuilt: Mapping[str, Any] = field(default_factory=dict)
     took_effect: TookEffect | None = None
     decision: Decision | None = None
+
+
+Commit = Callable[[Callable[[Connection], Resolved]], Resolved]
+"""Runs what writes a decision in one transaction, as `Database.run` does."""
 
 
 def as_json(said: Said) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from aegis_worker.persistence import audit_log
 from .case import Case, Kind
 from .loading import load
 from .looking import Looked, contradicted, look_into
-from .parts import Resolution, Resolved, ReviewParts, TookEffect, summary
+from .parts import Commit, Resolution, Resolved, ReviewParts, TookEffect, summary
 from .rebuild import rebuild
 from .standing import stand, withdraw
 from .writing import take_effect
@@ -36,29 +36,25 @@ def resolve(
     *,
     actor: str,
     expected_version: int | None = None,
+    commit: Commit | None = None,
 ) -> Resolved:
     """Carry out a person's decision about any merchant's payment, or let it stand until it can be.
 
-    Raises NotFound; InvalidState where the payment does not wait for this decision (any more); VersionConflict when it is
-    not at `expected_version`; ResolutionContradicted when a gateway says otherwise; ResolutionRefused for a decision
-    that lacks something or can't be carried out; DatabaseUnavailable.
+    `commit` runs the transaction that writes it, and may write more beside it. Raises NotFound; InvalidState where the
+    payment does not wait for this decision (any more); VersionConflict when it is not at `expected_version`;
+    ResolutionContradicted when a gateway says otherwise; ResolutionRefused for a decision that lacks something or can't be
+    carried out; DatabaseUnavailable.
     """
-    resolution = _checked_words(resolution)
-    with parts.database.read() as connection:
-        case = load(connection, payment_id)
-    case = _checked_case(case, payment_id, resolution.kind, expected_version)
+    commit = commit or parts.database.run
+    resolution, case = checked(parts, payment_id, resolution, expected_version)
     if resolution.kind == "rebuild":
-        done = parts.database.run(
-            lambda tx: _rebuild(tx, payment_id, resolution.reason, actor, expected_version)
-        )
+        done = commit(lambda tx: _rebuild(tx, payment_id, resolution.reason, actor, expected_version))
     elif resolution.kind == "withdraw":
-        done = parts.database.run(lambda tx: withdraw(tx, case, resolution, actor=actor))
+        done = commit(lambda tx: withdraw(tx, case, resolution, actor=actor))
     elif resolution.kind in _WITHOUT_ASKING:
-        done = parts.database.run(
-            lambda tx: take_effect(tx, parts, case, resolution, None, None, actor=actor)
-        )
+        done = commit(lambda tx: take_effect(tx, parts, case, resolution, None, None, actor=actor))
     else:
-        done = _decide(parts, case, resolution, actor)
+        done = _decide(parts, case, resolution, actor, commit)
     if resolution.kind not in ("not_charged", "reject"):
         parts.hint("payments" if resolution.kind == "approve" else "verify")
     if done.state_changed or resolution.kind == "approve":
@@ -66,7 +62,19 @@ def resolve(
     return done
 
 
-def _decide(parts: ReviewParts, case: Case, resolution: Resolution, actor: str) -> Resolved:
+def checked(
+    parts: ReviewParts, payment_id: str, resolution: Resolution, expected_version: int | None
+) -> tuple[Resolution, Case]:
+    """The decision as it is kept, and its case, if the payment waits for such a one. No gateway is asked. Raises as
+    `resolve` does.
+    """
+    resolution = _checked_words(resolution)
+    with parts.database.read() as connection:
+        case = load(connection, payment_id)
+    return resolution, _checked_case(case, payment_id, resolution.kind, expected_version)
+
+
+def _decide(parts: ReviewParts, case: Case, resolution: Resolution, actor: str, commit: Commit) -> Resolved:
     """Ask the gateways, then let the decision take effect, let it wait, or refuse it."""
     looked = look_into(parts, case, resolution)
     why: TookEffect = "confirmed"
@@ -77,9 +85,9 @@ def _decide(parts: ReviewParts, case: Case, resolution: Resolution, actor: str) 
         if resolution.evidence is None:
             raise ResolutionRefused(_lacks_evidence(looked))
         if not resolution.force:
-            return stand(parts, case, resolution, looked, actor=actor)
+            return stand(parts, case, resolution, looked, actor=actor, commit=commit)
         why = "forced"
-    return parts.database.run(lambda tx: take_effect(tx, parts, case, resolution, looked, why, actor=actor))
+    return commit(lambda tx: take_effect(tx, parts, case, resolution, looked, why, actor=actor))
 
 
 _UNKNOWN_THERE = (

@@ -21,7 +21,7 @@ from aegis_worker.persistence import audit_log, decisions
 from .case import Case, Kind
 from .loading import load
 from .looking import Looked, look_into
-from .parts import Resolution, Resolved, ReviewParts, TookEffect, as_json, named, summary
+from .parts import Commit, Resolution, Resolved, ReviewParts, TookEffect, as_json, named, summary
 from .writing import LEFT_REVIEW, only_seen, open_job, outcome_of, take_effect, told
 
 log = structlog.get_logger(__name__)
@@ -36,14 +36,22 @@ SELECT FROM jobs WHERE id = %(job_id)s AND status = 'review' AND lease_epoch = %
 """
 
 
-def stand(parts: ReviewParts, case: Case, resolution: Resolution, looked: Looked, *, actor: str) -> Resolved:
+def stand(
+    parts: ReviewParts,
+    case: Case,
+    resolution: Resolution,
+    looked: Looked,
+    *,
+    actor: str,
+    commit: Commit,
+) -> Resolved:
     """Keep a decision that no gateway confirms. Raises InvalidState if somebody else decided meanwhile, ResolutionRefused
     if the decision lacks something.
     """
     # This raises if the decision lacks something: the person must learn that now, and not when the wait is over.
     outcome_of(parts, case, resolution, looked)
     id_ = new_id(DECISION)
-    return parts.database.run(lambda tx: _stand(tx, parts, case, resolution, looked, id_, actor))
+    return commit(lambda tx: _stand(tx, parts, case, resolution, looked, id_, actor))
 
 
 def _stand(

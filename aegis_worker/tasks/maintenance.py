@@ -7,6 +7,7 @@ from aegis_worker.audit.run import audit_on
 from aegis_worker.celery import app
 from aegis_worker.gateway_events.disputes import ask_about_due
 from aegis_worker.holds import look_after_holds
+from aegis_worker.people.approving import look_after_approvals
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
@@ -45,8 +46,9 @@ def ask_about_disputes() -> dict[str, int]:
 
 @app.task(name="maintenance.decisions")
 def carry_out_decisions() -> dict[str, int]:
-    """Ask about people's decisions that no gateway has confirmed."""
-    return carry_out_due(process.worker().review)
+    """Ask about people's decisions that no gateway has confirmed, and look after what waits for a second person."""
+    parts = process.worker()
+    return carry_out_due(parts.review) | look_after_approvals(parts.two_person)
 
 
 @app.task(name="maintenance.audit")

@@ -1,10 +1,11 @@
-"""Wires people's decisions."""
+"""Wires people's decisions, and the rule of two people over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.people.parts import TwoPersonParts
 from aegis_worker.persistence.database import Database
 from aegis_worker.review.parts import ReviewParts
 from aegis_worker.settings import Settings
@@ -18,3 +19,9 @@ def review_parts(
 ) -> ReviewParts:
     """The parts that make people's decisions and carry them out."""
     return ReviewParts(database, gateways, hint, settings.recheck_ladder_s[0], settings.decision_wait_s)
+
+
+def two_person_parts(settings: Settings, review: ReviewParts) -> TwoPersonParts:
+    """The parts of the rule of two people."""
+    above = settings.console.two_person_above
+    return TwoPersonParts(review, above, settings.approval_wait_s, settings.secret)

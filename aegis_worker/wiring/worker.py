@@ -19,6 +19,7 @@ from aegis_worker.gateway_events.verify import VerifyParts
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.hooks.asking import InstalledHooks
+from aegis_worker.people.parts import TwoPersonParts
 from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
@@ -38,7 +39,7 @@ from .delivery import hook_delivery, outbox_drain, webhook_delivery, webhook_sen
 from .gateways import close_gateways, configured_gateways, gates_of
 from .hooks import built_hooks
 from .pipeline import pipeline_parts
-from .review import review_parts
+from .review import review_parts, two_person_parts
 from .rules import built_rules
 from .vault import built_vault, opening
 
@@ -65,6 +66,7 @@ class Worker:
     webhooks: VerifyParts
     gateway_events: FollowParts
     review: ReviewParts
+    two_person: TwoPersonParts
     audit: AuditParts
     monitor: Monitor
     drain_outbox: Callable[[], DrainReport]
@@ -115,6 +117,7 @@ def build_worker(
     pipeline = pipeline_parts(
         settings, database, redis, gateways, worker_gates(gates, chaos), hints, vault, chaos, stage
     )
+    review = review_parts(settings, database, lambda: gateways, hints.notify)
     return Worker(
         settings=settings,
         database=database,
@@ -127,7 +130,8 @@ def build_worker(
         recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
         webhooks=VerifyParts(database, gateways, KeyRing(settings.sealing_keys)),
         gateway_events=FollowParts(database, gateways, hints),
-        review=review_parts(settings, database, lambda: gateways, hints.notify),
+        review=review,
+        two_person=two_person_parts(settings, review),
         audit=_audit_parts(settings, database, gateways),
         monitor=Monitor(redis, gates, gateways),
         drain_outbox=outbox_drain(settings, database, redis, hints, listeners),

@@ -24,6 +24,8 @@ _LEFT_OUT = {"receive_gateway_webhook", "answer_gateway_challenge", "metrics", "
 _NAMES = {
     "create_capture": "capture",
     "create_refund": "refund",
+    "refund_as_operator": "refund",
+    "capture_as_operator": "capture",
     "cancel_payment": "cancel",
     "disable_endpoint": "disable",
     "destroy_token": "destroy",

@@ -1,9 +1,11 @@
-"""People at the console: users, their recovery codes and sessions, and how often somebody tried to log in."""
+"""People: users of the console, their recovery codes and sessions, tries to log in, and approvals."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
+from aegis_worker.domain.approvals import APPROVAL_KINDS, APPROVAL_STATUSES
 from aegis_worker.domain.people import ROLES, USER_STATUSES
 
 from .columns import NOW, TIME, metadata, one_of
@@ -63,4 +65,47 @@ login_tries = Table(
     Column("ends_at", TIME, nullable=False),
     CheckConstraint(one_of("kind", "address", "name", "pair"), name="kind_known"),
     CheckConstraint("bucket BETWEEN 0 AND 65535", name="bucket_bounded"),
+)
+
+# `asked_by` and `decided_by` begin with who it was, up to the first space: two that are one person decide nothing.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("payment_id", Text, nullable=False),
+    Column("payment_version", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("request", JSONB, nullable=False),
+    Column("request_sha256", LargeBinary, nullable=False),
+    Column("key", Text),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", TIME, nullable=False, server_default=NOW),
+    Column("expires_at", TIME, nullable=False),
+    Column("status", Text, nullable=False, server_default="asked"),
+    Column("decided_by", Text),
+    Column("decided_at", TIME),
+    Column("decided_because", Text),
+    Column("ended_at", TIME),
+    Column("ended_because", Text),
+    Column("result", JSONB),
+    CheckConstraint(one_of("kind", *APPROVAL_KINDS), name="kind_known"),
+    CheckConstraint(one_of("status", *APPROVAL_STATUSES), name="status_known"),
+    CheckConstraint(
+        "status NOT IN ('approved', 'carried_out', 'failed') OR (decided_by IS NOT NULL"
+        " AND split_part(decided_by, ' ', 1) <> split_part(asked_by, ' ', 1))",
+        name="approved_by_another",
+    ),
+    CheckConstraint("(status IN ('asked', 'approved')) = (ended_at IS NULL)", name="ended_has_time"),
+    Index(
+        "approvals_open",
+        "payment_id",
+        "request_sha256",
+        unique=True,
+        postgresql_where=text("status IN ('asked', 'approved')"),
+    ),
+    Index("approvals_by_key", "payment_id", "key", unique=True, postgresql_where=text("key IS NOT NULL")),
+    Index("approvals_due", "expires_at", postgresql_where=text("status IN ('asked', 'approved')")),
+    Index("approvals_of_payment", "payment_id", "id"),
 )

@@ -20,6 +20,7 @@ from aegis_worker.errors import ConfigurationError
 from aegis_worker.ids import event_id
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
+from aegis_worker.terminal.installation import cli_actor
 from aegis_worker.wiring.web import build_web
 
 __all__ = ["aegis"]
@@ -155,7 +156,7 @@ def test_any_version_is_taken_where_none_is_named(api: Api, gateway: ScriptedGat
 def test_a_decision_from_the_shell_is_the_same(
     api: Api, gateway: ScriptedGateway, aegis: Aegis, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    install(monkeypatch, database_url, LOGNAME="asha")
+    install(monkeypatch, database_url)
     payment_id = in_review(api, gateway)
     listed = aegis("reviews")
     assert payment_id in listed.out
@@ -173,13 +174,13 @@ def test_a_decision_from_the_shell_is_the_same(
     assert "--withdraw takes it back" in stands.out
     for shows in (["reviews"], ["status", payment_id], ["explain", payment_id]):
         assert "charged" in aegis(*shows).out
-        assert "cli:asha" in aegis(*shows).out
+        assert cli_actor() in aegis(*shows).out
     ran = aegis(*charged, "--force", "--json")
     assert (ran.exit_code, ran.json["state"], ran.json["checked"]) == (0, "SUCCESS", "unanswered")
     assert payment_of(api.database, payment_id).state is State.SUCCESS
     entry, recorded = aegis("audit-log", "--payment", payment_id, "--json").json
     assert (recorded["action"], entry["details"]["took_effect"]) == ("payment.decided", "forced")
-    assert (entry["actor"], entry["details"]["reason"]) == ("cli:asha", "in the report")
+    assert (entry["actor"], entry["details"]["reason"]) == (cli_actor(), "in the report")
 
 
 def test_what_does_not_move_is_listed_with_why_and_what_to_do(api: Api, gateway: ScriptedGateway) -> None:

@@ -22,7 +22,7 @@ OTHERS = Unknown("an answer about something else: it shows pay_2-p1", kind=Unkno
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch, database_url: str) -> ScriptedGateway:
-    install(monkeypatch, database_url, LOGNAME="asha")
+    install(monkeypatch, database_url)
     gateway = doubtful()
     monkeypatch.setattr(resolve, "configured_gateways", lambda *_: {"a": gateway})
     return gateway

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.command_line import Aegis, aegis, install
 
+from aegis_worker.terminal.installation import cli_actor
+
 __all__ = ["aegis"]
 
 WHY = ("--reason", "the new contract begins today")
@@ -21,7 +23,7 @@ sandbox_b = 3
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
-    install(monkeypatch, database_url, LOGNAME="asha")
+    install(monkeypatch, database_url)
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_json_is_taken_where_the_name_says_so(aegis: Aegis, tmp_path: Path) -> N
 def test_a_configuration_is_applied_shown_and_taken_back(aegis: Aegis, draft: str) -> None:
     assert "RULE_BASED" in aegis("routing", "show").out
     applied = aegis("routing", "apply", draft, *WHY, "--if-version", "0", "--json").json
-    assert (applied["version"], applied["source"], applied["actor"]) == (1, "put", "cli:asha")
+    assert (applied["version"], applied["source"], applied["actor"]) == (1, "put", cli_actor())
     shown = aegis("routing", "show")
     assert "WEIGHTED" in shown.out
     assert "the new contract begins today" in shown.out

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.command_line import Aegis, aegis, install
 
+from aegis_worker.terminal.installation import cli_actor
+
 __all__ = ["aegis"]
 
 WHY = ("--reason", "a wave of stolen cards")
@@ -20,7 +22,7 @@ conditions = [{ field = "amount", operator = "gt", value = 1000 }]
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
-    install(monkeypatch, database_url, LOGNAME="asha")
+    install(monkeypatch, database_url)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_a_file_is_checked_with_the_line_of_every_wrong_value(aegis: Aegis, draf
 
 def test_rules_are_applied_shown_listed_and_taken_back(aegis: Aegis, draft: str) -> None:
     applied = aegis("rules", "apply", draft, *WHY, "--json").json
-    assert (applied["object"], applied["version"], applied["actor"]) == ("rules", 1, "cli:asha")
+    assert (applied["object"], applied["version"], applied["actor"]) == ("rules", 1, cli_actor())
     assert aegis("rules", "show", "--json").json == applied
     assert "They held already" in aegis("rules", "apply", draft, *WHY).err
     assert "no version 9 of the rules" in aegis("rules", "apply", "--version", "9", *WHY).err

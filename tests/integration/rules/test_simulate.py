@@ -154,7 +154,7 @@ def test_rules_are_read_and_changed_over_http(api: Api) -> None:
 def test_from_a_shell_rules_are_checked_tried_applied_and_taken_back(
     api: Api, monkeypatch: pytest.MonkeyPatch, database_url: str, aegis: Aegis, tmp_path: Path
 ) -> None:
-    install(monkeypatch, database_url, LOGNAME="asha")
+    install(monkeypatch, database_url)
     draft = tmp_path / "draft.toml"
     draft.write_text(TOML)
     assert "card_testing.cards_per_ip" in aegis("rules", "check", str(draft)).out
