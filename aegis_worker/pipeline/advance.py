@@ -67,7 +67,7 @@ def _claimed(held: Held, event: Claimed, policy: Policy) -> Advanced:
     if event.now_s > held.work.held_until_s:
         return held, (Drop(),)
     work = held.work.at(event.now_s, event.draw)
-    if is_to_be_screened(work, policy):
+    if work.asks.screening and is_to_be_screened(work, policy):
         return replace(held, work=work), (Screen(),)
     return _decided((work, None, next_step(work, policy)), ())
 
@@ -92,8 +92,8 @@ def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
     if event.now_s > work.held_until_s and answer.looked_up:
         return held, (*said, Drop(), *_heard_of(work, answer))
     settled = settle(work.at(event.now_s, event.draw), answer, policy)
-    is_in_time = event.now_s <= work.held_until_s
-    if is_in_time and room_of(work).tries_cards and is_asked_on_error(work, settled):
+    may_ask = work.asks.on_error and event.now_s <= work.held_until_s
+    if may_ask and room_of(work).tries_cards and is_asked_on_error(work, settled):
         return Held(work, answer=answer), (*said, AskOnError(settled))
     return _decided((settled.work, settled, settled.then), said)
 
@@ -123,7 +123,7 @@ def _hooks_answered(held: Held, event: HooksAnswered, policy: Policy) -> Advance
 def _decided(decided: Decided, before: tuple[Effect, ...]) -> Advanced:
     work, settled, step = decided
     held = Held(replace(work, waits=None) if work.waits is not None else work, step, settled)
-    if isinstance(step, Send) and is_asked_before(work, step):
+    if work.asks.before and isinstance(step, Send) and is_asked_before(work, step):
         return held, (*before, AskBefore(step))
     return _to_the_card(held, before)
 

@@ -36,7 +36,7 @@ def may_be_screened(job: ClaimedJob) -> bool:
 
 def is_to_be_screened(work: Work, policy: Policy) -> bool:
     """Whether hooks and rules are asked now: not while the payment waits for its time, or is to end all the same."""
-    if not work.asks.screening or not may_be_screened(work.job) or work.unwritten:
+    if not may_be_screened(work.job) or work.unwritten:
         return False
     return work.job.claim_count < policy.poison_cap and goes_nowhere_yet(work) is None
 
@@ -45,7 +45,7 @@ def is_asked_before(work: Work, step: Send) -> bool:
     """Whether hooks are asked before this call: it begins a hop, or is what a merchant ordered. Not one that hands back,
     or closes a door: those make good what went wrong.
     """
-    if not work.asks.before or _is_approved(work):
+    if _is_approved(work):
         return False
     return is_ordered(step.opened.number) or _begins_a_hop(work, step.opened)
 
@@ -55,7 +55,7 @@ def is_asked_on_error(work: Work, settled: Settled) -> bool:
 
     Not of a payment that has ended or is held: what is found out about its other calls leads to no further try.
     """
-    if not work.asks.on_error or work.subject.operation not in CHARGING_STEPS:
+    if work.subject.operation not in CHARGING_STEPS:
         return False
     if work.payment.is_terminal or work.payment.state is State.AUTHORIZED:
         return False

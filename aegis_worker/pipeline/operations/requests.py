@@ -58,7 +58,7 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
         confirm=work.job.confirm if is_confirm else None,
         vaulted=OpenCard.of(method) if charges(operation) and is_vaulted(method) else None,
-        three_ds=operation in CHARGING_STEPS and demands_three_ds(payment),
+        three_ds=payment.screening is not None and operation in CHARGING_STEPS and demands_three_ds(payment),
     )
 
 

@@ -25,8 +25,7 @@ def verdict(work: Work) -> Rest | None:
 
     Merchants read what is written here, so no rule is named (see `screening.for_merchants`).
     """
-    screening = screening_of(work.payment)
-    if screening is None:
+    if work.payment.screening is None or (screening := screening_of(work.payment)) is None:
         return None
     if screening.action is Action.BLOCK:
         return _fail("blocked", "blocked before it was sent to a gateway")
@@ -43,7 +42,7 @@ def verdict(work: Work) -> Rest | None:
 
 def as_demanded(work: Work) -> Work:
     """The work with those gateways alone that can be told to have the payer authenticated, where that is demanded."""
-    if not demands_three_ds(work.payment):
+    if work.payment.screening is None or not demands_three_ds(work.payment):
         return work
     decision, terms = work.route.decision, work.payment.terms
     out = {
