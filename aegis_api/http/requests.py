@@ -25,7 +25,7 @@ from . import framing
 from .parts import asked, parts
 from .problems import RequestRefused, body_faults, query_faults
 from .shown import shown
-from .trails import end_span, own_id, span_of, trail_of
+from .trails import end_span, known_method, own_id, span_of, trail_of
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
@@ -196,7 +196,9 @@ def _log(response: Response) -> None:
     if METER.on:
         rule = request.url_rule.rule if request.url_rule else "none"
         status = f"{response.status_code // 100}xx"
-        METER.timing(HTTP, duration_s, request.method, rule, status, traceparent=g.trail.traceparent)
+        METER.timing(
+            HTTP, duration_s, known_method(request.method), rule, status, traceparent=g.trail.traceparent
+        )
     is_worth_it = response.status_code >= 400 or duration_s >= _SLOW_S
     level = logging.INFO if is_worth_it or TELLING.wants("request", g.request_id) else logging.DEBUG
     if _logger.isEnabledFor(level):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # The second is what much software calls it.
 _CORRELATION = ("HTTP_CORRELATION_ID", "HTTP_X_CORRELATION_ID")
 
@@ -34,18 +35,23 @@ def trail_of(environ: Mapping[str, Any], request_id: str, span: Span | None = No
     return Trail(next(filter(None, given), request_id), traceparent_of(span))
 
 
+def known_method(method: str) -> str:
+    """The method, where it is one of HTTP's: callers may send any word, of which no metric or span may be named."""
+    return method if method in _METHODS else "other"
+
+
 def span_of(request: Request) -> Span | None:
     """The span of a request, in its caller's trace or a new one, which the request's thread works for from now on. None
     where it is not traced.
     """
     if not TRACING.on:
         return None
-    rule = request.url_rule.rule if request.url_rule else None
+    rule, method = request.url_rule.rule if request.url_rule else None, known_method(request.method)
     span = TRACING.root(
-        request.method if rule is None else f"{request.method} {rule}",
+        method if rule is None else f"{method} {rule}",
         "server",
         request.environ.get("HTTP_TRACEPARENT"),
-        {"http.request.method": request.method, "http.route": rule},
+        {"http.request.method": method, "http.route": rule},
     )
     TRACING.work_for(span)
     return span

@@ -14,7 +14,7 @@ from aegis_worker.domain.security_codes import names_a_code
 _SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|cookie|pan$|card_?number", re.IGNORECASE)
 # Up to the last @ before the path, because a password may hold an @ that nobody escaped.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
-_KEY = re.compile(r"\b(aegis_(?:test|live|ops)_|whsec_)[A-Za-z0-9+/=_-]{8,}")
+_KEY = re.compile(r"\b(aegis_(?:test|live|ops)_|whsec_|aegis-(?:session|form)=)[A-Za-z0-9+/=_-]{8,}")
 # Deeper than the frames of an error report are nested; what is nested deeper is hidden.
 _MAX_DEPTH = 12
 # Values of these types are kept, because they hold no text.

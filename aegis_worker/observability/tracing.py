@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from aegis_worker.errors import ConfigurationError
@@ -28,6 +29,8 @@ _W3C = re.compile(r"(00)-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
 # A collector that is slow or away costs memory up to here, and then spans.
 _MOST_WAITING, _EVERY_MS, _POST_WITHIN_S = 4096, 1000, 5.0
 _MOST_LINKS = 64
+# Of callers' traces, so many a second and process.
+_MOST_FOLLOWED_PER_S = 100
 _NONE: Attributes = {}
 _CURRENT: ContextVar[Span | None] = ContextVar("span", default=None)
 
@@ -41,6 +44,8 @@ class Tracing:
         self._tracer: Tracer | None = None
         self._provider: Any = None
         self._draw = random.SystemRandom()
+        self._lock = Lock()
+        self._until_s, self._followed = 0.0, 0
 
     def configure(self, settings: ObservationSettings, resource: Mapping[str, str]) -> None:
         """Trace from now on, where the settings say so. Raises ConfigurationError where OpenTelemetry is not installed."""
@@ -92,8 +97,18 @@ class Tracing:
             return None
         parent = None if given is None else _W3C.fullmatch(given)
         if parent is not None and set(parent[2]) != {"0"} and set(parent[3]) != {"0"}:
-            return self.span(name, kind, given, attributes) if int(parent[4], 16) & 1 else None
+            wanted = int(parent[4], 16) & 1 and self._may_follow()
+            return self.span(name, kind, given, attributes) if wanted else None
         return self._begun(name, kind, None, attributes) if self._draw.random() < self._share else None
+
+    def _may_follow(self) -> bool:
+        """Whether one more trace of a caller's may be gone on with: anybody may send a traceparent with each request."""
+        with self._lock:
+            now_s = time.monotonic()
+            if now_s >= self._until_s:
+                self._until_s, self._followed = now_s + 1.0, 0
+            self._followed += 1
+            return self._followed <= _MOST_FOLLOWED_PER_S
 
     def span(
         self,

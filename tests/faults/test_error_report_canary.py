@@ -129,3 +129,29 @@ def test_what_an_error_a_log_line_and_a_breadcrumb_say_is_reported_without_perso
     assert len(events) >= 3
     assert "call failed" in json.dumps(events)
     assert canaries_in(events) == set()
+
+
+def test_secrets_that_stand_in_an_error_a_log_line_or_a_header_are_in_no_report(
+    reports: list[dict[str, Any]],
+) -> None:
+    secrets = {
+        "card": "5555341244441115",
+        "API key": "aegis_live_" + "k" * 40,
+        "operator's key": "aegis_ops_" + "o" * 40,
+        "webhook secret": "whsec_" + "w" * 40,
+        "session": "__Host-aegis-session=" + "s" * 43,
+    }
+    configure_logs("INFO")
+    for what, secret in secrets.items():
+        structlog.get_logger("aegis_worker.test").error("seen", error=f"{what}: {secret}")
+        sentry_sdk.add_breadcrumb(message=f"sent {secret}", data={"authorization": secret, what: secret})
+        sentry_sdk.set_tag("seen", secret)
+        try:
+            raise ValueError(f"cvv: 737, {what}: {secret}")
+        except ValueError as error:
+            sentry_sdk.capture_exception(error)
+    text = json.dumps(events_of(reports))
+    assert text.count("[hidden]") > len(secrets)
+    assert [
+        found for found in ("555534", "cvv: 737", "kkkkk", "ooooo", "wwwww", "sssss") if found in text
+    ] == []

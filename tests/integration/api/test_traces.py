@@ -207,6 +207,17 @@ def test_no_span_holds_what_somebody_sent(shop: Merchant, collector: Collector) 
             assert secret.encode() not in body
 
 
+def test_callers_can_not_have_everything_traced(collector: Collector) -> None:
+    trace(collector, share="0")
+    followed = [TRACING.root("request", "server", TRACED) for _ in range(1000)]
+    assert 100 <= sum(span is not None for span in followed) <= 300  # some seconds may have begun meanwhile
+
+
+def test_a_method_that_is_none_names_no_span(api: Api, collector: Collector) -> None:
+    api.app.test_client().open("/v1/payments", method=f"X{PAN}")
+    assert {span.name.split()[0] for span in spans(collector)} == {"other"}
+
+
 def test_off_nothing_is_traced(
     api: Api, shop: Merchant, gateway: ScriptedGateway, collector: Collector
 ) -> None:

@@ -63,6 +63,7 @@ def test_no_secret_is_in_what_any_logger_writes() -> None:
         "key": "aegis_live_" + "k" * 40,
         "operators": "aegis_ops_" + "o" * 40,
         "webhooks": "whsec_" + "w" * 40,
+        "session": "__Host-aegis-session=" + "s" * 43,
         "store": "redis://:hunter2@127.0.0.1/0",
     }
     written = written_by(f"""
@@ -76,7 +77,7 @@ for name in {_LOGGERS!r}:
     for line in written:
         del line["timestamp"]  # whose digits may be anything
         assert "[hidden]" in str(line)
-        for secret in (_CARD, "737", "k" * 10, "o" * 10, "w" * 10, "hunter2"):
+        for secret in (_CARD, "737", "k" * 10, "o" * 10, "w" * 10, "s" * 10, "hunter2"):
             assert secret not in str(line)
 
 
