@@ -20,7 +20,9 @@ from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.pipeline.recheck import after_recheck, has_twin_that_is_not_shown, is_news
 
 from . import charging as charging
+from . import confirming as confirming
 from .asking import ask_now, cancel, sync_now
+from .confirms import confirmed
 from .events import are_owed, told_of
 from .explorer import Explorer
 from .fates import fates_of_look_up
@@ -49,6 +51,7 @@ class Charge:
         """Looks at what was given up, and for a fault each: somebody asks, the merchant cancels."""
         yield from rechecks(explorer, world, left)
         yield from told_of(explorer, world, left)
+        yield from confirmed(explorer, world, left)
         if not left:
             return
         rows = world.rows.value

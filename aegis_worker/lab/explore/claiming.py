@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.jobs import ClaimedJob
 
 from .rows import JobRow, Rows
@@ -43,8 +44,20 @@ def claim(rows: Rows, *, lease_s: float, now: float, since_1970_s: float = 0.0) 
         since_1970_s=since_1970_s,
         left_behind=left_behind,
         entities=tuple(row.entity for row in rows.entities) if job.operation == "sync" else (),
+        confirm=_confirm_of(rows, job),
     )
     return replace(rows, job=job), claimed
+
+
+def _confirm_of(rows: Rows, job: JobRow) -> Confirm | None:
+    """What the payer brought back, as `confirm_rows.with_confirms` reads it."""
+    number = (job.request or {}).get("confirm")
+    kept = next((one for one in rows.confirms if one.number == number), None)
+    if kept is None:
+        return None
+    if not kept.is_open:
+        return Confirm(kept.number, kept.digest, unreadable="it is erased")
+    return Confirm(kept.number, kept.digest, {})
 
 
 def is_suspicious(job: ClaimedJob) -> bool:

@@ -10,6 +10,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.pipeline.work import Policy
 
 from . import charge as _charge  # noqa: F401
+from . import mixing as _mixing  # noqa: F401
 from .configurations_of_lives import of_lives
 from .configurations_of_orders import of_orders
 from .setups import LONG_S, TERMS, Configuration, GatewaySetup, able
@@ -102,6 +103,41 @@ _OF_CHARGE = (
         "one step; can't be asked: only events tell, at any time or never",
         GatewaySetup("a", able(_P, look_ups=False), look_ups="none"),
         events=True,
+    ),
+    _charges(
+        "mixed-up",
+        "one step; its answers may be another payment's",
+        GatewaySetup("a", able(_P), mixes_up=True),
+    ),
+    _charges(
+        "mixed-up-no-keys",
+        "one step, without keys; its answers may be another payment's",
+        GatewaySetup("a", able(_P, keys_s=0), mixes_up=True),
+    ),
+    _charges(
+        "confirm",
+        "one step; sends the payer away, who brings something back",
+        GatewaySetup("a", able(_P), payer=True),
+        confirm=True,
+    ),
+    _charges(
+        "confirm-lagging",
+        "likewise, two steps; look-ups lag",
+        GatewaySetup("a", able(_I, _P), payer=True, look_ups="lagging"),
+        confirm=True,
+    ),
+    _charges(
+        "confirm-no-keys",
+        "likewise, one step, without keys",
+        GatewaySetup("a", able(_P, keys_s=0), payer=True),
+        confirm=True,
+    ),
+    _charges(
+        "confirm-cancel",
+        "likewise, one step; the merchant may cancel",
+        GatewaySetup("a", able(_P), payer=True),
+        confirm=True,
+        cancel=True,
     ),
     _held(_charges("held", "one step, funds are held", GatewaySetup("a", able(_P)))),
     _held(

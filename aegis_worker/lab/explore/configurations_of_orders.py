@@ -20,6 +20,7 @@ _NO_KEYS = GatewaySetup("a", able(_P, keys_s=0))
 _LAGS = GatewaySetup("a", able(_P), look_ups="lagging")
 _MUTE = GatewaySetup("a", able(_P, look_ups=False))
 _TOLD = GatewaySetup("a", able(_P, look_ups=False), look_ups="none")
+_MIXED_UP = GatewaySetup("a", able(_P), mixes_up=True)
 _PART = 700
 
 _OF_ORDERS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (
@@ -40,6 +41,8 @@ _OF_ORDERS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (
     ("refund-lagging", "a refund; look-ups lag", _LAGS, (Wanted(_REFUND),)),
     ("part-refund-lagging", "a part is refunded; look-ups lag", _LAGS, (Wanted(_REFUND, _PART),)),
     ("part-capture-lagging", "a part is captured; look-ups lag", _LAGS, (Wanted(_CAPTURE, _PART),)),
+    ("capture-mixed-up", "a capture; answers may be another payment's", _MIXED_UP, (Wanted(_CAPTURE),)),
+    ("refund-mixed-up", "a refund; answers may be another payment's", _MIXED_UP, (Wanted(_REFUND),)),
 )
 # With its gateway's events at any time.
 _WITH_EVENTS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (

@@ -41,6 +41,7 @@ def of_rows(rows: Rows) -> bytes:
             [(one.code, one.number, at) for one, at in rows.declines],
             rows.entities,
             rows.told,
+            rows.confirms,
         )
     )
 
@@ -135,7 +136,7 @@ def _job(job: ClaimedJob) -> tuple[Any, ...]:
         job.request,
         job.made_at_s,
         job.left_behind,
-        job.confirm and job.confirm.number,
+        job.confirm and (job.confirm.number, job.confirm.data is None),
         job.entities,
     )
 

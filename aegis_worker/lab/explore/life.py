@@ -11,6 +11,7 @@ from aegis_worker.domain.outcomes import charges
 
 from .asking import ask_now
 from .charge import Charge, rechecks
+from .confirms import confirmed
 from .events import told_of
 from .explorer import Explorer
 from .fates import settled_at_last
@@ -33,6 +34,7 @@ class Life(Charge):
         """
         yield from rechecks(explorer, world, left)
         yield from told_of(explorer, world, left)
+        yield from confirmed(explorer, world, left)
         yield from ordered(explorer, world)
         yield from sweeps(explorer, world)
         if left:
@@ -52,7 +54,7 @@ class Life(Charge):
         rows, ledgers = world.rows.value, [ledger.value for ledger in world.ledgers]
         wrong = list(super().judge(explorer, world))
         if _is_its_own_charge_known(rows, ledgers):
-            wrong += wrong_with(_without_voids(rows), ledgers)
+            wrong += wrong_with(_without_voids(rows), ledgers, is_marked=bool(world.marks))
         return tuple(dict.fromkeys(wrong))
 
 

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
+from aegis_worker.domain.confirms import KeptConfirm
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 
 from .rows_orders import EntityRow, next_order
@@ -55,7 +57,7 @@ class Rows(Struct, frozen=True):
 
     `job`: the open one. `made`: how many jobs there were. `outbox`: how many events were handed on. Events themselves are
     not kept: every write is held to what folding its events gives. `declines`: remembered of its card, by attempt, with
-    their moment. `told`: what gateways told by themselves.
+    their moment. `told`: what gateways told by themselves. `confirms`: what the payer brought back.
     """
 
     payment: Payment
@@ -66,6 +68,7 @@ class Rows(Struct, frozen=True):
     declines: tuple[tuple[CardDecline, float], ...] = ()
     entities: tuple[EntityRow, ...] = ()
     told: tuple[Told, ...] = ()
+    confirms: tuple[KeptConfirm, ...] = ()
 
 
 def with_job(
@@ -101,7 +104,7 @@ def written(rows: Rows, change: Change, *, lease_s: float, now: float) -> Rows:
         rows = replace(rows, payment=change.payment, outbox=rows.outbox + len(change.events))
     for answer in (change.answered, change.beside):
         if answer is not None:
-            rows = _with_answer(rows, answer, now)
+            rows = _without_confirm(_with_answer(rows, answer, now), answer)
     if change.opened is not None:
         rows = _with_opened(rows, change.opened, change.lease_epoch, now)
     for found in change.found:
@@ -118,6 +121,14 @@ def written(rows: Rows, change: Change, *, lease_s: float, now: float) -> Rows:
         return with_job(rows, follow_up.operation, follow_up.queue, now, follow_up.request)
     waits = next_order(rows.entities) if change.hands_on else None
     return rows if waits is None else with_job(rows, waits.operation, "payments", now, waits.request())
+
+
+def _without_confirm(rows: Rows, answer: AnswerAttempt) -> Rows:
+    """`confirm_rows.erase_confirms`: what was brought back is erased once the gateway has answered it."""
+    if answer.operation is not Operation.CONFIRM or answer.status.is_open:
+        return rows
+    confirms = (replace(one, is_open=one.is_open and one.number != answer.number) for one in rows.confirms)
+    return replace(rows, confirms=tuple(confirms))
 
 
 def _job_after(job: JobRow, change: Change, lease_s: float, now: float) -> JobRow | None:

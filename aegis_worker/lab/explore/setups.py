@@ -29,7 +29,8 @@ class GatewaySetup(Struct, frozen=True):
 
     `look_ups`: whether they show a call at once, some time within its absence window, or are not there: then only its
     events tell, where they are moves. `payer`: it
-    may send the payer away. `decides_later`: it may leave a charge pending.
+    may send the payer away. `decides_later`: it may leave a charge pending. `mixes_up`: its answers may
+    be another payment's.
     """
 
     name: str
@@ -37,6 +38,7 @@ class GatewaySetup(Struct, frozen=True):
     look_ups: LookUps = "prompt"
     payer: bool = False
     decides_later: bool = False
+    mixes_up: bool = False
     slowest_call_s: float = 10.0
 
     def config(self) -> GatewayConfig:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from msgspec.json import encode
+from sqlalchemy import Connection
 
 from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.modes import Owner
@@ -17,6 +18,8 @@ from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import PAYMENT, new_id
 from aegis_worker.intake import Intake, OrderCommand, PaymentCommand, command, order
+from aegis_worker.intake.confirm import ConfirmCommand, request_confirm
+from aegis_worker.lab.explore.mixing import FOREIGN_REF
 from aegis_worker.lab.explore.moves import Move
 from aegis_worker.lab.explore.orders import word_of
 from aegis_worker.lab.explore.rows_orders import Wanted
@@ -32,6 +35,7 @@ from .installation import RING, StoryInstallation
 
 _OWNER = Owner("m_1", "test")
 _WAIT_S = 20.0
+_ANOTHER = "INSERT INTO gateway_references VALUES (%(gateway)s, %(ref)s, 'pay_another')"
 _ALL_ARE_DUE = "UPDATE gateway_events SET due_at = statement_timestamp() WHERE status = 'waiting'"
 
 
@@ -60,7 +64,13 @@ class Life:
         )
         with name_in(command, "new_id", lambda prefix: PAYMENT_ID if prefix == PAYMENT else new_id(prefix)):
             Intake(self.database, wait_s=_WAIT_S).accept(accepted)
+        self.database.run(self._with_another_payment)
         yield
+
+    def _with_another_payment(self, connection: Connection) -> None:
+        """Another payment has the reference that gateways give by mistake."""
+        for name in self.books:
+            connection.exec_driver_sql(_ANOTHER, {"gateway": name, "ref": FOREIGN_REF})
 
     def wanted(self, how: str) -> Wanted:
         """What its merchant orders, by the words of the move."""
@@ -140,6 +150,14 @@ def _take_back(life: Life, move: Move) -> None:
         _ask(life, move)
 
 
+def _confirm(life: Life, move: Move) -> None:
+    digest = int(move.how).to_bytes(32)
+    brought = ConfirmCommand(
+        _OWNER, PAYMENT_ID, "story", f"confirm-{move.how}", digest, digest, gateway_data={}
+    )
+    request_confirm(life.database, RING, brought, lambda name: life.gateways[name].capabilities.confirms)
+
+
 def _event(life: Life, move: Move) -> None:
     manual = life.configuration.terms.capture_method == "manual"
     told = life.books[move.who].told(move.how, manual=manual)
@@ -156,6 +174,7 @@ OTHERS: dict[str, Callable[[Life, Move], None]] = {
     "event": _event,
     "follow": _follow,
     "cancel": _cancel,
+    "confirm": _confirm,
     "recheck": _recheck,
     "order": _order,
     "sweep": _sweep,

@@ -131,6 +131,7 @@ _OF_OTHERS = {
     "ask": "the {who} has the payment asked about",
     "cancel": "the {who} cancels the payment",
     "recheck": "{who} is asked again about what was given up: {how}",
+    "confirm": "the {who} hands over what the payer brought back (confirm {how})",
     "order": "the {who} orders: {how}",
     "sweep": "the sweep makes a job for what is not settled",
     "takes back": "{who} takes its word back: {how}",

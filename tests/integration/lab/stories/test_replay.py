@@ -173,6 +173,37 @@ def test_what_a_repeat_charges_that_was_frozen_past_its_keys_lifetime_is_found_a
     assert [one.ref for part in end.ledgers for one in part.value.standing] == ["a_2"]
 
 
+BY_SCENARIO = {
+    "confirm": [
+        ("call", "a sends the payer away"),
+        ("confirm", "1"),
+        ("call", "a takes it, and the answer is lost"),
+        ("call", "a it shows: Approved"),
+    ],
+    "refund-told": [
+        ("call", "a does it"),
+        ("takes back", "the refund b101 has failed after all"),
+        ("event", "refund.failed of attempt 101"),
+        ("call", "a it shows: Approved"),
+    ],
+    "cancel": [("call", "a approves"), ("order", "void"), ("call", "a does it")],
+    "mixed-up": [
+        ("call", "a approves, and gives another payment's reference"),
+        ("call", "a it shows: Approved"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BY_SCENARIO)
+def test_a_life_of_each_scenario_ends_in_the_real_pipeline_as_it_was_explored(
+    tables: StoryTables, name: str
+) -> None:
+    explorer = Explorer(CONFIGURATIONS[name])
+    steps = a_life_by(explorer, BY_SCENARIO[name])
+    with tables.begun() as installation:
+        assert live_again(installation, CONFIGURATIONS[name], explorer.begin(), steps) == []
+
+
 def a_life_by(explorer: Explorer, signs: Sequence[tuple[str, str]]) -> list[Step]:
     """A life that comes by these moves, and between them goes the way on which nothing goes wrong."""
     world, steps, left = explorer.begin(), list[Step](), list(signs)
@@ -182,7 +213,7 @@ def a_life_by(explorer: Explorer, signs: Sequence[tuple[str, str]]) -> list[Step
         wanted = [way for way in ways if way.move.kind == kind and way.move.how == how]
         if kind == "sleep":
             wanted = [way for way in wanted if way.move.s > 590]
-        free = [way for way in ways if way.cost == 0 and way.move.kind != "claim"] or ways
+        free = [way for way in ways if not way.cost and way.move.kind not in ("claim", "order")] or ways
         if wanted and (kind != "write" or len(steps) > 12):
             del left[0]
         steps.append((wanted or free)[0])
