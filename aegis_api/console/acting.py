@@ -24,6 +24,7 @@ _DONE = {
     "approved": "Approved: a worker goes on with it now.",
     "rejected": "Rejected: it fails, and nothing was sent.",
     "rebuilt": "Rebuilt from its events, and no longer frozen.",
+    "ordered": "Ordered: a worker sends it to the gateway now, or after what is under way.",
     "paused": "Paused: no new payment goes there, in any worker, within two seconds.",
     "resumed": "Resumed: it takes new payments again within two seconds.",
     "unchanged": "It was so already: nothing changed.",

@@ -6,16 +6,19 @@ import json
 from typing import Any
 
 import pytest
-from support.api_client import CHARGED, Api, start_api
+from support.api_client import CHARGED, HELD, Api, start_api
 from support.console import signed_in
 from support.merchant_server import a_sink, answers
 from support.payments import job_of, payment_of
 from support.reviews import doubtful, held_back, in_review
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.changes import Change, JobChange
 from aegis_worker.domain.outcomes import Approved
 from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import State
+from aegis_worker.persistence.claims import claim
+from aegis_worker.persistence.record import record
 
 SAW = "searched by our key from 02:20 to 03:10, nothing there"
 FOUND: dict[str, str] = {"where": "dashboard", "evidence": "INC-884", "reason": SAW, "amount": "19.99"}
@@ -212,3 +215,44 @@ def test_an_admin_makes_a_key_that_is_shown_once_and_revokes_it(api: Api) -> Non
     assert admin.get(revoke).status_code == 200
     assert admin.post(revoke, revoke).headers["Location"] == "/console/keys?done=revoked"
     assert signed_in(api, "operator", "bob").post(page, page, role="operator").status_code == 403
+
+
+def test_an_operator_refunds_and_captures_for_a_merchant(database_url: str) -> None:
+    api = start_api(database_url, ScriptedGateway("sandbox_a"))
+    shop, operator = api.merchant(), signed_in(api)
+    charged, held = shop.accepted()["id"], shop.accepted(capture_method="manual")["id"]
+    settle_each(api, {charged: CHARGED, held: HELD})
+    page = f"/console/payments/{charged}/refund"
+    assert "19.99" in operator.get(page).text
+    for wrong, told in (
+        ("", "Type the amount"),
+        ("1.999", "no amount of USD"),
+        ("30", "may still be refunded"),
+    ):
+        refused = operator.post(page, page, amount=wrong, reason="the customer sent all of it back")
+        assert (refused.status_code, told in refused.text) == (422, True), refused.text
+    ordered = operator.post(page, page, amount="5.00", reason="the customer sent one of them back")
+    assert ordered.headers["Location"] == f"/console/payments/{charged}?done=ordered"
+    assert "5.00" in operator.get("/console/refunds").text
+    page = f"/console/payments/{held}/capture"
+    taken = operator.post(
+        page, page, amount="19.99", final="yes", reason="it was shipped this morning, all of it"
+    )
+    assert taken.headers["Location"] == f"/console/payments/{held}?done=ordered"
+    cancel = f"/console/payments/{held}/cancel"
+    assert (
+        operator.post(cancel, cancel, amount="1", reason="the merchant has asked for it").status_code == 422
+    )
+
+
+def settle_each(api: Api, facts: dict[str, Any]) -> None:
+    """Settle payments that were accepted in this order, each by its own facts."""
+
+    def work(connection: Any) -> None:
+        for job in claim(connection, "payments", limit=10, lease_s=60, worker="test"):
+            payment, events = job.payment.record(facts[job.payment.id])
+            ended = JobChange("succeeded", reason=None, result={"state": payment.state})
+            change = Change(job.id, job.lease_epoch, payment, job.payment.version, events, ended)
+            record(connection, [change], lease_s=60)
+
+    api.database.run(work)
