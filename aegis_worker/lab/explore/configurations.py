@@ -122,19 +122,19 @@ _OF_CHARGE = (
     ),
     _charges(
         "confirm-lagging",
-        "likewise, two steps; look-ups lag",
-        GatewaySetup("a", able(_I, _P), payer=True, look_ups="lagging"),
+        "likewise; look-ups lag",
+        GatewaySetup("a", able(_P), payer=True, look_ups="lagging"),
         confirm=True,
     ),
     _charges(
         "confirm-no-keys",
-        "likewise, one step, without keys",
+        "likewise, without keys",
         GatewaySetup("a", able(_P, keys_s=0), payer=True),
         confirm=True,
     ),
     _charges(
         "confirm-cancel",
-        "likewise, one step; the merchant may cancel",
+        "likewise; the merchant may cancel",
         GatewaySetup("a", able(_P), payer=True),
         confirm=True,
         cancel=True,
