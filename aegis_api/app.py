@@ -13,6 +13,7 @@ from aegis_worker.intake.validation import Validation
 from aegis_worker.observability.refusals import refuse_to_start
 from aegis_worker.wiring.web import Web, build_web
 
+from .analytics.routes import blueprint as analytics
 from .batches.routes import blueprint as batches
 from .batches.schemas import BatchLineSchema
 from .console.pages import BLUEPRINTS as CONSOLE
@@ -59,6 +60,7 @@ _BLUEPRINTS = (
     batches,
     tokens,
     explanations,
+    analytics,
     jobs,
     webhooks,
     ops,

@@ -145,6 +145,7 @@ app.conf.update(
         "decisions": _beat("maintenance.decisions", "maintenance", 15.0),
         "audit": _beat("maintenance.audit", "maintenance", 60.0),
         "gauges": _beat("maintenance.gauges", "maintenance", 15.0),
+        "projections": _beat("maintenance.projections", "maintenance", 5.0),
         "purge": _beat("maintenance.purge", "maintenance", 3600.0),
     },
 )

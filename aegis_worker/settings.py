@@ -154,6 +154,8 @@ class Settings:
     webhook_keep_dead_d: int
     payer_keep_d: int
     exchange_keep_d: int
+    projections: bool
+    read_database_url: str | None = field(repr=False)
     audit_batch: int
     audit_budget_s: float
     audit_overdue_s: float
@@ -218,6 +220,8 @@ def load_settings() -> Settings:
             webhook_keep_dead_d=env.int("AEGIS_WEBHOOK_KEEP_DEAD_D", 90),
             payer_keep_d=env.int("AEGIS_PAYER_KEEP_D", 30),
             exchange_keep_d=env.int("AEGIS_EXCHANGE_KEEP_D", 30),
+            projections=env.bool("AEGIS_PROJECTIONS", True),
+            read_database_url=_of_a_replica(env.str("AEGIS_READ_DATABASE_URL", "")),
             audit_batch=env.int("AEGIS_AUDIT_BATCH", 500),
             audit_budget_s=env.float("AEGIS_AUDIT_BUDGET_S", 5.0),
             audit_overdue_s=env.float("AEGIS_AUDIT_OVERDUE_S", 900.0),
@@ -236,6 +240,10 @@ def load_settings() -> Settings:
         ) from error
     _check(settings)
     return settings
+
+
+def _of_a_replica(url: str) -> str | None:
+    return checked_database_url(url, os.environ) if url else None
 
 
 def default_config_dir() -> Path:

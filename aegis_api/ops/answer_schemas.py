@@ -253,6 +253,7 @@ class ErasureSchema(Answer):
     event_bodies = whole("Bodies of gateways' events.")
     exchanges = whole("Exchanges with gateways.")
     endpoint_answers = whole("Deliveries of which what the endpoint answered is gone.")
+    facts = whole("Payments that are found no more by last four digits or metadata.")
     complete = fields.Boolean(
         required=True,
         metadata={

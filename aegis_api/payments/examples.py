@@ -16,6 +16,7 @@ from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.observability.redaction import HIDDEN
 from aegis_worker.queries.exchanges import StoredExchange
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
+from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.views.attempts import attempt_body
 from aegis_worker.views.events import event_body
 from aegis_worker.views.jobs import accepted_job_body
@@ -92,6 +93,7 @@ A_STORED_ATTEMPT = StoredAttempt(
     last_checked_at=None,
 )
 
+A_STORED_PAYMENT = StoredPayment(_succeeded, _ACCEPTED_AT, _ANSWERED_AT)
 PAYMENT = payment_body(_succeeded, _ACCEPTED_AT, _ANSWERED_AT)
 JOB_ANSWER = {"job": JOB}
 ACCEPTED = {

@@ -51,6 +51,7 @@ COMMANDS = {
     "gateways": (".gateways", "Show how the payment gateways do: breakers, success, latencies."),
     "hooks": (".hooks", "Show the hooks that are loaded, their limits, times and failures."),
     "gateway-events": (".gateway_events", "Show and retry what payment gateways told us."),
+    "projections": (".projections", "Show and rebuild the read models of analytics and search."),
     "outbox": (".outbox", "Show, drain and redeliver events."),
     "relay": (".relay", "Work without Redis: process, verify and deliver from the database."),
     "emulator": (".emulator", "Run payment gateways to test against, without AegisPay."),

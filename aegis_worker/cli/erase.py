@@ -25,6 +25,7 @@ _IN_WORDS = {
     "event_bodies": "gateways' events",
     "exchanges": "exchanges with gateways",
     "endpoint_answers": "answers of endpoints",
+    "facts": "facts to search by",
 }
 
 

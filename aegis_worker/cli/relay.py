@@ -24,6 +24,7 @@ from aegis_worker.observability.redaction import redact_text
 from aegis_worker.people.approving import look_after_approvals
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.pipeline.run import run
+from aegis_worker.projections.keep import keep
 from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
 from aegis_worker.terminal.installation import tables_expected
@@ -39,7 +40,7 @@ log = structlog.get_logger(__name__)
 # Runs are short, so that events of finished charges go out before the next payments are taken up.
 _RUN_LIMIT_S = 2.0
 _RECONCILE_EVERY_S, _RECHECK_EVERY_S, _AUDIT_EVERY_S, _PURGE_EVERY_S = 60.0, 15.0, 60.0, 3600.0
-_DISPUTES_EVERY_S = 60.0
+_DISPUTES_EVERY_S, _PROJECTIONS_EVERY_S = 60.0, 5.0
 _LONGEST_PAUSE_S = 5.0
 _LISTENING = Turn()
 
@@ -58,8 +59,8 @@ class RelayReport:
 
 
 class Rota:
-    """The chores that are done now and then, not in every pass: reconcile, recheck, disputes, people's decisions, audit,
-    purge.
+    """The chores that are done now and then, not in every pass: reconcile, recheck, disputes, people's decisions, read
+    models, audit, purge.
     """
 
     def __init__(self, parts: Worker) -> None:
@@ -73,6 +74,10 @@ class Rota:
             "disputes": (_DISPUTES_EVERY_S, lambda: dict(ask_about_due(parts.database, parts.gateways))),
             "decisions": (_RECHECK_EVERY_S, lambda: _decisions(parts)),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
+            "projections": (
+                _PROJECTIONS_EVERY_S,
+                lambda: {"taken_in": keep(parts.database, budget_s=_RUN_LIMIT_S)},
+            ),
             "audit": (_AUDIT_EVERY_S, lambda: dict(audit_on(audit).numbers)),
         }
         self._next_at = dict.fromkeys(self._chores, 0.0)

@@ -34,18 +34,21 @@ from .keys import merchant_id
         aegis status pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5
         aegis status job_0199f5c8b2a17d01b6a7b0a1c2d3e4f5 --json
         aegis status order-1042 --merchant shop    by the merchant's own reference
+        aegis status ch_8c1f                       by a gateway's reference; a customer's id or an attempt's key do as well
+        aegis status last4:4242                    also error:stolen_card and metadata.cart:c-81, seconds behind
         """
     ),
 )
-@click.argument("id_", metavar="ID|REFERENCE")
+@click.argument("id_", metavar="ID|REFERENCE|…")
 @click.option(
     "--merchant", callback=merchant_id, help="With a reference: show only this merchant's payments."
 )
 @json_option
 def command(id_: str, merchant: str | None, as_json: bool) -> None:
-    """Show a payment and its job from the database: by the id of either, or by the payment's reference.
+    """Show a payment and its job from the database: by the id of either, by the payment's reference, or by whatever else
+    names it.
 
-    If several payments have the reference (of several merchants, or after one that failed), they are listed instead.
+    If several payments are meant (of several merchants, or after one that failed), they are listed instead, the newest 50.
     """
     with opened_database() as database:
         carrying = payments_of(database, id_, merchant_id=merchant)
@@ -104,7 +107,7 @@ def _list(reference: str, carrying: Sequence[StoredPayment], as_json: bool) -> N
         for stored in carrying
     ]
     print_table(
-        f"Payments with the reference {plain(reference)}",
+        f"Payments found by {plain(reference)}",
         ("id", "merchant", "state", "amount", "accepted (UTC)"),
         rows,
     )

@@ -95,6 +95,16 @@ FROM (
 WHERE j.id = theirs.id AND j.status = 'review'
 """
 
+# Facts to search payments by; counts and sums stay. What is taken in anew is what the payments say by then.
+_FACTS = """
+UPDATE payment_facts f SET last4 = NULL, metadata = NULL FROM (
+    SELECT payment_id FROM payment_facts
+    WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s AND customer_id = %(customer_id)s
+        AND (last4 IS NOT NULL OR metadata IS NOT NULL) LIMIT %(limit)s FOR UPDATE
+) theirs
+WHERE f.payment_id = theirs.payment_id
+"""
+
 _STATEMENTS: Mapping[str, str] = {
     "payments": _CUSTOMERS,
     "reviews": _HELD_BACK,
@@ -104,6 +114,7 @@ _STATEMENTS: Mapping[str, str] = {
     "event_bodies": _EVENT_BODIES,
     "exchanges": _EXCHANGES,
     "endpoint_answers": _ANSWERS,
+    "facts": _FACTS,
 }
 KINDS = tuple(_STATEMENTS)
 """What is erased, in this order: first what could still be sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,17 @@ SELECT p.* FROM (SELECT DISTINCT merchant_id FROM api_keys) m CROSS JOIN LATERAL
 ) p ORDER BY p.id DESC LIMIT %(limit)s
 """
 
+# By facts that events keep: they are seconds behind.
+_BY_FACT = """
+SELECT p.* FROM (
+    SELECT payment_id FROM payment_facts WHERE {condition} ORDER BY payment_id DESC LIMIT %(limit)s
+) f JOIN payments p ON p.id = f.payment_id ORDER BY p.id DESC
+"""
+_FACT = re.compile(r"(last4|error|metadata\.[A-Za-z0-9_.-]{1,128}):(.{1,500})", re.DOTALL)
+_CONDITIONS = {"last4": "last4 = %(value)s", "error": "error_code = %(value)s"}
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?")
+_IN_METADATA = "metadata @> %(text)s::jsonb OR metadata @> %(number)s::jsonb"
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -52,7 +64,12 @@ def find_payments(
 ) -> Sequence[StoredPayment]:
     """The newest payments that this belongs to: the id of a payment, job, event, capture, refund, cancel or dispute, the
     key of an attempt, a gateway's reference, the merchant's reference, or a customer.
+
+    `last4:4242`, `error:stolen_card` and `metadata.cart:c-81` find by what the read models keep, seconds behind.
     """
+    by_fact = _FACT.fullmatch(asked)
+    if by_fact is not None:
+        return _with_fact(connection, by_fact[1], by_fact[2], limit)
     payment_id = _owning(connection, asked)
     if payment_id is not None:
         found = connection.execute(select(payments).where(payments.c.id == payment_id)).mappings()
@@ -77,6 +94,23 @@ def _owning(connection: Connection, asked: str) -> str | None:
         return None
     table = _TABLE_OF[found[1]]
     return connection.execute(select(table.c.payment_id).where(table.c.id == asked)).scalar_one_or_none()
+
+
+def _with_fact(connection: Connection, name: str, value: str, limit: int) -> Sequence[StoredPayment]:
+    key = name.partition(".")[2]
+    statement = _BY_FACT.format(condition=_CONDITIONS.get(name, _IN_METADATA))
+    # A number stands in metadata as such, and nobody who searches can know.
+    number = value if _NUMBER.fullmatch(value) else json.dumps(value)
+    names = {
+        "value": value,
+        "text": json.dumps({key: value}),
+        "number": f"{{{json.dumps(key)}: {number}}}",
+        "limit": limit,
+    }
+    return [
+        stored_payment(cast("Mapping[str, Any]", row))
+        for row in connection.exec_driver_sql(statement, names).mappings()
+    ]
 
 
 def match_payments(

@@ -9,6 +9,7 @@ from aegis_worker.gateway_events.disputes import ask_about_due
 from aegis_worker.holds import look_after_holds
 from aegis_worker.people.approving import look_after_approvals
 from aegis_worker.pipeline.recheck import recheck
+from aegis_worker.projections.keep import keep
 from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
 from aegis_worker.wiring import process
@@ -61,6 +62,12 @@ def audit() -> dict[str, int]:
 def tell_gauges() -> None:
     """Hand what is asked of the shared state to the sinks that want to be told."""
     process.tell_gauges()
+
+
+@app.task(name="maintenance.projections")
+def keep_projections() -> dict[str, int]:
+    """Take into the read models what events have changed."""
+    return {"taken_in": keep(process.worker().database)}
 
 
 @app.task(name="maintenance.purge")

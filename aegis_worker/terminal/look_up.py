@@ -10,9 +10,12 @@ from aegis_worker.errors import NotFound
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries.exchanges import StoredExchange, exchanges_of
+from aegis_worker.queries.finding import find_payments
 from aegis_worker.queries.history import StoredAttempt, StoredEvent, list_attempts, list_events
 from aegis_worker.queries.jobs import StoredJob, get_job, list_jobs
 from aegis_worker.queries.payments import StoredPayment, get_payment, with_reference
+
+from .installation import configured_gateways
 
 # Bounds what is read; far more than one payment gathers in a week on the verify ladder.
 _MOST = 1000
@@ -34,11 +37,15 @@ class Found:
 
 
 def payments_of(database: Database, asked: str, *, merchant_id: str | None) -> list[StoredPayment]:
-    """The payments that carry the reference `asked`, newest first; none where it is the id of a payment or job."""
+    """The payments that this names, as `find_payments` has it, newest first; none where it is a payment's or job's id."""
     with database.read() as connection:
         if get_payment(connection, None, asked) or get_job(connection, None, asked):
             return []
-        return with_reference(connection, asked, merchant_id=merchant_id, limit=MOST_LISTED)
+        carrying = with_reference(connection, asked, merchant_id=merchant_id, limit=MOST_LISTED)
+        if carrying:
+            return carrying
+        found = find_payments(connection, asked, gateways=list(configured_gateways()), limit=MOST_LISTED)
+        return [one for one in found if merchant_id in (None, one.payment.merchant_id)]
 
 
 def look_up(database: Database, id_: str, *, tried: str = "") -> Found:

@@ -7,6 +7,7 @@ from functools import partial
 
 from redis import Redis
 
+from aegis_worker.delivery.changes import ChangesFanOut
 from aegis_worker.delivery.drain import DrainReport, drain
 from aegis_worker.delivery.listeners.deliver import LONGEST_S, HookDelivery
 from aegis_worker.delivery.listeners.fan_out import HookFanOut
@@ -32,7 +33,8 @@ _HOOK_LEASE_S = 2 * LONGEST_S
 def sinks(settings: Settings, redis: Redis, hooks: Hooks) -> list[Sink]:
     """The sinks that events go to. Add a new sink here."""
     stream = EventStream(redis, maxlen=settings.stream_maxlen)
-    return [WebhookFanOut(), stream, HookFanOut(hooks), MetricsHooks(hooks)]
+    sinks = [WebhookFanOut(), stream, HookFanOut(hooks), MetricsHooks(hooks)]
+    return [*sinks, ChangesFanOut()] if settings.projections else sinks
 
 
 def hook_delivery(settings: Settings, database: Database, hooks: Hooks) -> Listening:

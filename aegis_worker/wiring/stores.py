@@ -8,10 +8,18 @@ from redis.retry import Retry
 
 from aegis_worker.observability.traced_redis import TracedRedis
 from aegis_worker.observability.tracing import TRACING
+from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 
 # A short timeout: a payment must not wait long for the locks, flags and health figures of a slow Redis.
 _REDIS_TIMEOUT_S = 0.3
+
+
+def reading_database(settings: Settings, database: Database) -> Database:
+    """Where analytics look: the replica of AEGIS_READ_DATABASE_URL, or the database itself."""
+    if settings.read_database_url is None:
+        return database
+    return Database.connect(settings, application="analytics", url=settings.read_database_url)
 
 
 def redis_client(settings: Settings) -> Redis:

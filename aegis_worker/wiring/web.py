@@ -28,7 +28,7 @@ from .hooks import HookReport, hook_reports, hooks_of_the_api
 from .metrics import broker_messages, sums
 from .observed import observed
 from .rules import configured_rules
-from .stores import answers, redis_client
+from .stores import answers, reading_database, redis_client
 from .vault import built_vault, refuse_unfit_vault
 
 
@@ -39,11 +39,13 @@ class Web:
     `gateways()` and `routing_file()` load theirs on the first call: that is after the fork, and few requests need them.
     `vault`: None where no card numbers are taken. `injected()`: how often injections of chaos plans struck, by id and kind.
     `hooks`: those that validate what merchants ask for; `hook_reports()`: all there are, loaded on the first call.
-    `sums()`: what all processes counted; `broker()`: how many messages wait, by queue.
+    `sums()`: what all processes counted; `broker()`: how many messages wait, by queue. `reading`: where analytics look, a
+    replica if there is one, which may lag.
     """
 
     settings: Settings
     database: Database
+    reading: Database
     hints: Hints
     redis_ready: Callable[[], bool]
     ring: KeyRing
@@ -71,6 +73,7 @@ def build_web(settings: Settings | None = None) -> Web:
     return Web(
         settings=settings,
         database=database,
+        reading=reading_database(settings, database),
         hints=Hints(celery_app, redis),
         redis_ready=lambda: answers(redis),
         ring=KeyRing(settings.sealing_keys),

@@ -211,6 +211,7 @@ def start_api(
     database = Database.connect(settings, application="test")
     told = Told()
     web = Web(
+        reading=database,
         settings=settings,
         database=database,
         hints=told,  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ NOTHING_ERASED = {
     "event_bodies": 0,
     "exchanges": 0,
     "endpoint_answers": 0,
+    "facts": 0,
 }
 
 

@@ -47,6 +47,7 @@ def client_with(monkeypatch: pytest.MonkeyPatch, **environ: str) -> FlaskClient:
     web = Web(
         settings=settings,
         database=database,
+        reading=database,
         hints=cast("Hints", NoHints()),
         ring=KeyRing(settings.sealing_keys),
         redis_ready=lambda: False,

@@ -49,6 +49,7 @@ def app() -> Any:
         Web(
             settings=settings,
             database=database,
+            reading=database,
             hints=cast("Hints", NoHints()),
             ring=KeyRing(settings.sealing_keys),
             redis_ready=lambda: True,

@@ -1,0 +1,1 @@
+"""What payments came to over time, and the history of a customer."""

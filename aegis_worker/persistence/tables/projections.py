@@ -1,0 +1,69 @@
+"""Read models of payments: what changed and is to be taken in, facts by payment, summaries by hour."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Identity, Index, Numeric, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from .columns import NOW, TIME, metadata
+
+# What a payment is counted under.
+KEYS = ("merchant_id", "mode", "hour", "gateway", "method", "currency", "experiment", "arm", "state")
+# What is summed.
+SUMS = ("amount_minor", "captured_minor", "refunded_minor", "charged_back_minor")
+
+projection_changes = Table(
+    "projection_changes",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("payment_id", Text, nullable=False),
+    Column("told_at", TIME, nullable=False, server_default=NOW),
+)
+
+payment_facts = Table(
+    "payment_facts",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    *(Column(name, TIME if name == "hour" else Text, nullable=False) for name in KEYS),
+    *(Column(name, BigInteger, nullable=False) for name in SUMS),
+    Column("error_code", Text),
+    Column("last4", Text),
+    Column("customer_id", Text),
+    Column("metadata", JSONB),
+    Index(
+        "payment_facts_by_customer",
+        "merchant_id",
+        "mode",
+        "customer_id",
+        "payment_id",
+        postgresql_where=text("customer_id IS NOT NULL"),
+    ),
+    Index("payment_facts_by_last4", "last4", "payment_id", postgresql_where=text("last4 IS NOT NULL")),
+    Index(
+        "payment_facts_by_error", "error_code", "payment_id", postgresql_where=text("error_code IS NOT NULL")
+    ),
+    Index(
+        "payment_facts_by_metadata",
+        "metadata",
+        postgresql_using="gin",
+        postgresql_ops={"metadata": "jsonb_path_ops"},
+        postgresql_where=text("metadata IS NOT NULL"),
+    ),
+)
+
+payment_summaries = Table(
+    "payment_summaries",
+    metadata,
+    *(Column(name, TIME if name == "hour" else Text, primary_key=True) for name in KEYS),
+    Column("payments", BigInteger, nullable=False),
+    *(Column(name, Numeric, nullable=False) for name in SUMS),
+)
+
+projection_rebuilds = Table(
+    "projection_rebuilds",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("done_to", Text),
+    Column("begun_at", TIME, nullable=False, server_default=NOW),
+    Column("finished_at", TIME),
+)
