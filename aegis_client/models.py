@@ -946,6 +946,63 @@ class Explanation(TypedDict):
     exchanges: NotRequired[list[Exchange]]
 
 
+class Summary(TypedDict):
+    """Payments of one step, group and currency."""
+
+    at: str | None
+    gateway: NotRequired[str | None]
+    method: NotRequired[str | None]
+    experiment: NotRequired[str | None]
+    arm: NotRequired[str | None]
+    state: NotRequired[Literal["OPEN", "AUTHORIZED", "SUCCESS", "FAILURE", "CANCELLED"]]
+    currency: str
+    payments: int
+    charged: int
+    failed: int
+    cancelled: int
+    open: int
+    success_rate: float | None
+    amount: int
+    captured: int
+    refunded: int
+    charged_back: int
+
+
+class Analytics(TypedDict):
+    """What payments came to, by time, group and currency."""
+
+    complete: bool
+    lag_s: float
+    object: Literal["payment_analytics"]
+    data: list[Summary]
+
+
+class CustomerSum(TypedDict):
+    """A customer's payments of one currency, amounts in minor units."""
+
+    currency: str
+    payments: int
+    charged: int
+    failed: int
+    captured: int
+    refunded: int
+    first_at: str
+    last_at: str
+
+
+class CustomerHistory(TypedDict):
+    """A page of a customer's payments, newest first, and what all of them came to."""
+
+    data: list[Payment]
+    has_more: bool
+    next_cursor: str | None
+    complete: bool
+    lag_s: float
+    object: Literal["customer_history"]
+    customer_id: str
+    sums: list[CustomerSum]
+
+
 class JobList(TypedDict):
     """A page of jobs, newest first."""
 
@@ -1213,6 +1270,7 @@ class Erasure(TypedDict):
     event_bodies: int
     exchanges: int
     endpoint_answers: int
+    facts: int
     complete: bool
 
 

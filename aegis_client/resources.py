@@ -303,6 +303,44 @@ class Tokens(Resource):
         return self._resources.run(done(call("DELETE", f"/v1/tokens/{part(token_id)}"), self._resources._way))
 
 
+class Analytics(Resource):
+    """The operations under `analytics`."""
+
+    def payments(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        interval: Literal["all", "day", "hour"] | None = None,
+        group_by: str | None = None,
+        gateway: str | None = None,
+        method: str | None = None,
+        experiment: str | None = None,
+        arm: str | None = None,
+        state: Literal["AUTHORIZED", "CANCELLED", "FAILURE", "OPEN", "SUCCESS"] | None = None,
+        currency: str | None = None,
+    ) -> models.Analytics:
+        """What payments came to over time."""
+        return self._resources.run(done(call("GET", "/v1/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency}), self._resources._way))
+
+
+class Customers(Resource):
+    """The operations under `customers`."""
+
+    def payments(
+        self,
+        customer_id: str,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> Pages[models.Payment]:
+        """A customer's payments, newest first, and what all of them came to."""
+        def page(cursor: str | None) -> Mapping[str, Any]:
+            return self._resources.run(done(call("GET", f"/v1/customers/{part(customer_id)}/payments", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return Pages(page, starting_after)
+
+
 class Jobs(Resource):
     """The operations under `jobs`."""
 
@@ -709,6 +747,8 @@ class Resources:
         self.refunds = Refunds(self)
         self.disputes = Disputes(self)
         self.tokens = Tokens(self)
+        self.analytics = Analytics(self)
+        self.customers = Customers(self)
         self.jobs = Jobs(self)
         self.webhook_endpoints = WebhookEndpoints(self)
         self.webhook_deliveries = WebhookDeliveries(self)
@@ -1009,6 +1049,44 @@ class AsyncTokens(AsyncResource):
     async def destroy(self, token_id: str) -> None:
         """Destroy a card."""
         return await self._resources.run(done(call("DELETE", f"/v1/tokens/{part(token_id)}"), self._resources._way))
+
+
+class AsyncAnalytics(AsyncResource):
+    """The operations under `analytics`."""
+
+    async def payments(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        interval: Literal["all", "day", "hour"] | None = None,
+        group_by: str | None = None,
+        gateway: str | None = None,
+        method: str | None = None,
+        experiment: str | None = None,
+        arm: str | None = None,
+        state: Literal["AUTHORIZED", "CANCELLED", "FAILURE", "OPEN", "SUCCESS"] | None = None,
+        currency: str | None = None,
+    ) -> models.Analytics:
+        """What payments came to over time."""
+        return await self._resources.run(done(call("GET", "/v1/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency}), self._resources._way))
+
+
+class AsyncCustomers(AsyncResource):
+    """The operations under `customers`."""
+
+    def payments(
+        self,
+        customer_id: str,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> AsyncPages[models.Payment]:
+        """A customer's payments, newest first, and what all of them came to."""
+        def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
+            return self._resources.run(done(call("GET", f"/v1/customers/{part(customer_id)}/payments", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return AsyncPages(page, starting_after)
 
 
 class AsyncJobs(AsyncResource):
@@ -1417,6 +1495,8 @@ class AsyncResources:
         self.refunds = AsyncRefunds(self)
         self.disputes = AsyncDisputes(self)
         self.tokens = AsyncTokens(self)
+        self.analytics = AsyncAnalytics(self)
+        self.customers = AsyncCustomers(self)
         self.jobs = AsyncJobs(self)
         self.webhook_endpoints = AsyncWebhookEndpoints(self)
         self.webhook_deliveries = AsyncWebhookDeliveries(self)

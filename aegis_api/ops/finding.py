@@ -42,7 +42,8 @@ def find_any_payments(query: dict[str, Any]) -> Response:
     """Payments of all merchants, newest first
 
     With `q`, those that it belongs to: the id of a payment, job, event, capture, refund, cancel or dispute, the key of an
-    attempt at its gateway, the gateway's reference, the merchant's reference, or a customer; other filters don't go with
+    attempt at its gateway, the gateway's reference, the merchant's reference, or a customer; also `last4:4242`,
+    `error:stolen_card` and `metadata.cart:c-81`, which are seconds behind. Other filters don't go with
     it. Otherwise those that match all filters among the next 20,000 of the period: where `has_more` is true and the page is
     not full, so many were looked at, and `next_cursor` looks on.
     """

@@ -98,7 +98,7 @@ def test_chores_are_done_at_their_time_and_not_in_every_pass(database: Database)
         rota = Rota(parts)
         assert set(relay_pass(parts, rota).done) == {
             "payments", "gateway_events", "verify", "outbox", "webhooks", "hooks", "reconcile", "recheck", "disputes",
-            "decisions", "audit", "purge",
+            "decisions", "projections", "audit", "purge",
         }  # fmt: skip
         every_pass = {"payments", "gateway_events", "verify", "outbox", "webhooks", "hooks"}
         assert set(relay_pass(parts, rota).done) == every_pass
@@ -114,7 +114,17 @@ def test_a_step_that_fails_does_not_keep_the_others_from_being_done(aegis: Aegis
     assert ran.exit_code == 3
     assert list(ran.json["failed"]) == ["outbox", "webhooks", "purge", "audit"]
     assert "aegis migrate" in ran.json["failed"]["outbox"]
-    done = ["payments", "gateway_events", "verify", "hooks", "reconcile", "recheck", "disputes", "decisions"]
+    done = [
+        "payments",
+        "gateway_events",
+        "verify",
+        "hooks",
+        "reconcile",
+        "recheck",
+        "disputes",
+        "decisions",
+        "projections",
+    ]
     assert list(ran.json["done"]) == done
     assert payment_of(database, payment.id).state is State.SUCCESS
 
