@@ -25,7 +25,7 @@ from . import framing
 from .parts import asked, parts
 from .problems import RequestRefused, body_faults, query_faults
 from .shown import shown
-from .trails import end_span, known_method, own_id, span_of, trail_of
+from .trails import end_span, known_method, own_id, route_of, span_of, trail_of
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ def _log(response: Response) -> None:
     # A line in the log costs a tenth of accepting a payment, so an ordinary request is logged at DEBUG only.
     duration_s = time.perf_counter() - g.started
     if METER.on:
-        rule = request.url_rule.rule if request.url_rule else "none"
+        rule = route_of(asked()) or "none"
         status = f"{response.status_code // 100}xx"
         METER.timing(
             HTTP, duration_s, known_method(request.method), rule, status, traceparent=g.trail.traceparent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Request
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # The second is what much software calls it.
 _CORRELATION = ("HTTP_CORRELATION_ID", "HTTP_X_CORRELATION_ID")
 
@@ -40,13 +42,23 @@ def known_method(method: str) -> str:
     return method if method in _METHODS else "other"
 
 
+def route_of(request: Request) -> str | None:
+    """The route as the OpenAPI document has it; None where there is none. Never the path, in which anything may stand."""
+    return None if request.url_rule is None else _documented(request.url_rule.rule)
+
+
+@lru_cache(maxsize=1024)
+def _documented(rule: str) -> str:
+    return _PARAMETER.sub(r"{\1}", rule)
+
+
 def span_of(request: Request) -> Span | None:
     """The span of a request, in its caller's trace or a new one, which the request's thread works for from now on. None
     where it is not traced.
     """
     if not TRACING.on:
         return None
-    rule, method = request.url_rule.rule if request.url_rule else None, known_method(request.method)
+    rule, method = route_of(request), known_method(request.method)
     span = TRACING.root(
         method if rule is None else f"{method} {rule}",
         "server",

@@ -34,6 +34,7 @@ NOT_RUN = {
         "runs until it is stopped; tests/unit/test_deployment_files.py checks each process of the Procfile",
         "it needs your gateways; the page about operating runs it where gateways answer",
     ],
+    "docs/howto/operate.md": ["needs a collector; tests/e2e/test_observed.py has one"],
     "docs/howto/write-a-hook.md": [
         "it needs your service and your mail server; tests/e2e/test_example_plugin.py installs and runs it",
     ],

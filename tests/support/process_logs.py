@@ -9,12 +9,12 @@ from typing import Any
 
 
 class ProcessLogs:
-    """Every `*.log` of a folder, from now on."""
+    """Every `*.log` of a folder, from now on, or from its beginning."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, whole: bool = False) -> None:
         self._folder = folder
         # By inode and not by name, because a rotated log goes on under another name.
-        self._read_to = {path.stat().st_ino: path.stat().st_size for path in self._files()}
+        self._read_to = {} if whole else {path.stat().st_ino: path.stat().st_size for path in self._files()}
 
     def lines(self, name: str = "*") -> list[str]:
         """The lines that the program of that name has written since, or all programs. The older file comes first."""

@@ -199,6 +199,8 @@ def test_what_is_no_traceparent_begins_a_trace_of_its_own(
 
 def test_no_span_holds_what_somebody_sent(shop: Merchant, collector: Collector) -> None:
     posted(shop)
+    shop.get("/v1/payments/pay_0")
+    assert named(collector, "GET /v1/payments/{payment_id}")
     shop.get(f"/v1/payments/{PAN}?reference={PAN}", headers={"User-Agent": PAN})
     shop.post("/v1/payments", json={"description": PAN, "cvv": "737"}, headers={"Idempotency-Key": "k"})
     assert len(named(collector, "POST /v1/payments")) == 2
