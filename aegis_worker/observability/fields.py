@@ -24,10 +24,10 @@ ABOUT = (
 _FIRST = ("timestamp", "level", "event", *ABOUT)
 # Numbers, words of ours, and texts of errors, in which secrets are searched for.
 _MORE = """
-address advice after_ms ahead_s because call calls calls_in_flight configuration count endpoint_id error errors event_id
-events exchanges hook incidents injection interval_s jobs kind left_out lines merchant_id method missing nth number
-outcome payment_ids payments pid plan point queue reason retry_in_s route seed size state status step task tick ticks
-token tries_again_in_s version waited why work
+address advice after_ms ahead_s approval_id because call calls calls_in_flight configuration count endpoint_id error
+errors event_id events exchanges hook incidents injection interval_s jobs kind left_out lines merchant_id method missing
+nth number outcome payment_ids payments pid plan point queue reason retry_in_s route seed size state status step task
+tick ticks token tries_again_in_s version waited why work
 """
 # What structlog itself adds.
 _OWN = ("logger", "exc_info", "exception", "stack_info", "stack", "_record", "_from_structlog")

@@ -49,7 +49,7 @@ def sink(observed: Installation) -> Iterator[Sink]:
 @pytest.fixture(scope="module")
 def paid(observed: Installation, sink: Sink) -> str:
     headers = {"Idempotency-Key": "observed-1", "Correlation-Id": "checkout-77"}
-    answer = observed.send("POST", "/v1/payments", card("tok_visa"), **headers)
+    answer = observed.send("POST", "/v1/payments", card("tok_visa"), SOON_S, **headers)
     observed.ended(answer.body["id"])
     wait_until(lambda: any(one.json["type"] == "payment.succeeded" for one in sink.at("/hooks")), SOON_S)
     return str(answer.body["id"])
