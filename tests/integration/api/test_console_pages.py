@@ -148,7 +148,13 @@ def test_nobody_sees_a_page_without_logging_in(api: Api) -> None:
 def test_a_viewer_can_act_nowhere(api: Api, gateway: ScriptedGateway) -> None:
     payment_id = in_review(api.database, gateway)
     viewer = signed_in(api, "viewer")
-    filled = {"payment_id": payment_id, "name": "routing", "key_id": "key_1", "endpoint_id": "whe_1"}
+    filled = {
+        "payment_id": payment_id,
+        "kind": "refund",
+        "name": "routing",
+        "key_id": "key_1",
+        "endpoint_id": "whe_1",
+    }
     filled["event_id"] = f"evt_{payment_id.removeprefix('pay_')}_1"
     acts = [
         rule
