@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from aegis_worker.gateways.registry import load_adapters
-from aegis_worker.lab.explore.checkpoint import load, save
 from aegis_worker.lab.explore.configurations import CONFIGURATIONS
 from aegis_worker.lab.explore.own import at_gateways, with_settings
 from aegis_worker.lab.explore.report import (
@@ -19,8 +18,9 @@ from aegis_worker.lab.explore.report import (
     print_configurations,
     print_explored,
 )
-from aegis_worker.lab.explore.search import Explored, Found, Search
+from aegis_worker.lab.explore.search import Explored, Found
 from aegis_worker.lab.explore.setups import Configuration
+from aegis_worker.lab.explore.together import Task, explore_all
 from aegis_worker.lab.local.stopping import stop_on_signals
 from aegis_worker.lab.plants import PLANTS
 from aegis_worker.lab.stories.command import replay
@@ -30,7 +30,6 @@ from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import examples, print_json, progress, remark
 
 _OPERATIONS = sorted({one.operation for one in CONFIGURATIONS.values()})
-_SAVED_EVERY_S = 300.0
 
 
 @click.command(
@@ -39,7 +38,7 @@ _SAVED_EVERY_S = 300.0
         """
         aegis explore --list
         aegis explore --faults 1
-        aegis explore --configuration no-keys --faults 2 --minutes 60 --resume no-keys.explored
+        aegis explore --operation charge --faults 2 --minutes 60 --resume explored
         aegis explore --own --gateways stripe,adyen --faults 1
         aegis explore --plant no-fence --story no-fence.json
         aegis explore --replay no-fence.json
@@ -63,8 +62,20 @@ _SAVED_EVERY_S = 300.0
 @click.option("--minutes", type=click.FloatRange(0.01, 1440), help="Stop after so long; not complete then.")
 @click.option(
     "--resume",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Keep the exploration of one configuration in this file, and go on with what is in it.",
+    type=click.Path(writable=True, path_type=Path),
+    help="Keep the exploration in this file, or those of several configurations in this directory, and go on with them.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="one for each core",
+    help="Explore so many configurations at a time.",
+)
+@click.option(
+    "--every-waking",
+    is_flag=True,
+    help="Have workers that lost their fence, and can only find that out, wake at any time instead of at once.",
 )
 @click.option("--own", is_flag=True, help="With the leases, ladders and limits of your environment.")
 @click.option("--gateways", help="With --own: at one to three of your gateways, by name, in their order.")
@@ -96,6 +107,8 @@ def command(
     faults: int,
     minutes: float | None,
     resume: Path | None,
+    processes: int,
+    every_waking: bool,
     own: bool,
     gateways: str | None,
     story: Path | None,
@@ -125,9 +138,10 @@ def command(
     if listing:
         print_json(configurations_as_json(chosen)) if as_json else print_configurations(chosen)
         return
-    if resume is not None and len(chosen) != 1:
-        raise click.UsageError("--resume keeps one configuration: name it by --configuration")
-    explored = _all(chosen, faults, minutes, resume)
+    if resume is not None and len(chosen) > 1 and resume.is_file():
+        raise click.UsageError("--resume keeps several configurations in a directory, and this is a file")
+    files = _files(resume, chosen, faults)
+    explored = _all(chosen, faults, minutes, files, processes, not every_waking)
     print_json(explored_as_json(explored)) if as_json else print_explored(explored)
     found = [one for each in explored for one in each.found]
     for one in found if not as_json else ():
@@ -152,31 +166,28 @@ def _own(chosen: Sequence[Configuration], gateways: str | None) -> list[Configur
 
 
 def _all(
-    chosen: Sequence[Configuration], faults: int, minutes: float | None, resume: Path | None
+    chosen: Sequence[Configuration],
+    faults: int,
+    minutes: float | None,
+    files: Sequence[Path | None],
+    processes: int,
+    drops: bool,
 ) -> list[Explored]:
     ends_at = float("inf") if minutes is None else time.monotonic() + minutes * 60
-    explored = []
-    with stop_on_signals() as stopping:
-        for one in chosen:
-            search = (
-                load(resume, one, faults) if resume is not None and resume.exists() else Search(one, faults)
-            )
-            with progress(f"{one.name}, {faults} faults", None) as told:
-                while not search.run(_until(ends_at, resume, stopping.is_set), told):
-                    if resume is not None:
-                        save(search, resume)
-                    if stopping.is_set() or time.monotonic() > ends_at:
-                        break
-            explored.append(search.explored)
-            if stopping.is_set() or time.monotonic() > ends_at:
-                break
-    return explored
+    tasks = [Task(one, faults, file, ends_at, drops) for one, file in zip(chosen, files, strict=True)]
+    names = chosen[0].name if len(chosen) == 1 else f"{len(chosen)} configurations"
+    with stop_on_signals() as stopping, progress(f"{names}, {faults} faults: states", None) as told:
+        return explore_all(tasks, processes, stopping.is_set, told)
 
 
-def _until(ends_at: float, resume: Path | None, is_stopped: Callable[[], bool]) -> Callable[[], bool]:
-    """Whether to stop now: for good, or to write down how far it is."""
-    saves_at = time.monotonic() + (_SAVED_EVERY_S if resume is not None else float("inf"))
-    return lambda: is_stopped() or time.monotonic() > min(ends_at, saves_at)
+def _files(resume: Path | None, chosen: Sequence[Configuration], faults: int) -> list[Path | None]:
+    """Where each exploration is kept: of one in the file that is named, of several each in a file of that directory."""
+    if resume is None:
+        return [None] * len(chosen)
+    if len(chosen) == 1 and not resume.is_dir():
+        return [resume]
+    resume.mkdir(exist_ok=True)
+    return [resume / f"{one.name}-{faults}.explored" for one in chosen]
 
 
 def _story(found: Found) -> Story:

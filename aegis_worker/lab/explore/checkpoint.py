@@ -28,6 +28,7 @@ class Saved(Struct, frozen=True):
 
     configuration: str
     faults: int
+    drops: bool
     layer: int
     explored: Explored
     digests: bytes
@@ -42,6 +43,7 @@ def save(search: Search, path: Path) -> None:
     saved = Saved(
         search.configuration.name,
         search.faults,
+        search.drops,
         search.layer,
         search.explored,
         b"".join(search.graph.numbers),
@@ -55,7 +57,7 @@ def save(search: Search, path: Path) -> None:
     beside.replace(path)
 
 
-def load(path: Path, configuration: Configuration, faults: int) -> Search:
+def load(path: Path, configuration: Configuration, faults: int, *, drops: bool = True) -> Search:
     """Go on with the exploration in the file. Raises BadCheckpoint, and OSError."""
     try:
         saved = msgpack.decode(path.read_bytes(), type=Saved)
@@ -63,7 +65,11 @@ def load(path: Path, configuration: Configuration, faults: int) -> Search:
         raise BadCheckpoint(f"{path} holds no exploration: {problem}") from problem
     if (saved.configuration, saved.faults) != (configuration.name, faults):
         raise BadCheckpoint(f"{path} is of {saved.configuration} with {saved.faults} faults")
-    search = Search(configuration, faults)
+    if saved.drops is not drops:
+        raise BadCheckpoint(
+            f"{path} has workers that lost their fence wake {'at once' if saved.drops else 'at any time'}"
+        )
+    search = Search(configuration, faults, drops=drops)
     search.layer, search.explored = saved.layer, saved.explored
     search.graph = Graph.of(saved.digests, saved.columns, saved.moves)
     wanted = {
@@ -84,13 +90,17 @@ def _numbers(waiting: dict[int, list[tuple[int, World]]]) -> dict[int, list[int]
 
 
 def _worlds(search: Search, wanted: set[int], path: Path) -> dict[int, World]:
-    """The worlds of these moments, by making the moves that first led to them. A moment's number is above its parent's."""
-    graph, needed = search.graph, set(wanted)
-    for number in sorted(wanted):
-        while number != ROOT and (number := graph.parents[number]) not in needed:
-            needed.add(number)
+    """The worlds of these moments, by making the moves that first led to them."""
+    graph, needed = search.graph, [number for number in sorted(wanted) if number != ROOT]
     worlds = {ROOT: search.beginning()[0]}
-    for number in sorted(needed - {ROOT}):
+    while needed:
+        number = needed[-1]
+        if number in worlds:
+            needed.pop()
+            continue
+        if graph.parents[number] not in worlds:
+            needed.append(graph.parents[number])
+            continue
         parent, move = graph.parents[number], graph.moves[graph.by_move[number]]
         world = search.after(worlds[parent], graph.layers[parent], move)
         if world is None or graph.numbers.get(search.digest(world)) != number:

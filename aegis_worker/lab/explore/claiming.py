@@ -60,6 +60,17 @@ def _confirm_of(rows: Rows, job: JobRow) -> Confirm | None:
     return Confirm(kept.number, kept.digest, {})
 
 
+def holds(rows: Rows, claimed: ClaimedJob) -> bool:
+    """Whether the fence of this claim still holds."""
+    job = rows.job
+    return (
+        job is not None
+        and job.lease_epoch == claimed.lease_epoch
+        and job.status == "running"
+        and job.id == claimed.id
+    )
+
+
 def is_suspicious(job: ClaimedJob) -> bool:
     """Whether its claim is marked as begun at once, so that a death counts (`pipeline.hand.Hand.begin`)."""
     return job.left_behind or bool(job.claim_count)

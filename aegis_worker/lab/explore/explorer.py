@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from . import digests
-from .claiming import begin, claim, hand_back, is_due, is_suspicious
+from .claiming import begin, claim, hand_back, holds, is_due, is_suspicious
 from .hands import Hand
 from .jumps import jumps
 from .ledger import Ledger, passed
@@ -27,6 +27,8 @@ from .world import Part, Parts, World
 T = TypeVar("T")
 _WORKERS = 2
 _LOCK_S = 1.0
+# Results that are kept, of some 2 kB each.
+_MOST_KEPT = 500_000
 NAMES = tuple(f"worker {number}" for number in range(1, _WORKERS + 1))
 _WAKES, _CRASHES, _FREEZES = ([Move(kind, name) for name in NAMES] for kind in ("wake", "crash", "freeze"))
 _CLAIMS, _LOCKED = [Move("claim", name) for name in NAMES], Move("lock")
@@ -66,6 +68,11 @@ class Explorer:
         """The part of worlds that this worker's hand is."""
         return self._hands.of(hand)
 
+    def forget(self) -> None:
+        """What was computed is forgotten, once it is much: it would be most of what an exploration keeps in memory."""
+        if len(self._memo) > _MOST_KEPT:
+            self._memo.clear()
+
     def once(self, place: tuple[Any, ...], compute: Callable[[], T]) -> T:
         """What was computed for this before, or is now. `place`: a name, and the numbers of what it depends on."""
         found = self._memo.get(place)
@@ -77,7 +84,7 @@ class Explorer:
         awake = 0
         for place, (hand, _) in enumerate(world.hands):
             if hand.value.asleep:
-                yield Step(_WAKES[place], 0, self.with_hand(world, place, self._woken(hand)))
+                yield self.wakes(world, place)
                 continue
             awake += 1
             yield from works(self, world, place, left)
@@ -88,8 +95,11 @@ class Explorer:
         if not awake:
             yield from self._passes(world, left)
 
-    def _woken(self, hand: Part[Hand]) -> Part[Hand]:
-        return self.once(("wake", hand.number), lambda: self._hands.of(replace(hand.value, asleep=False)))
+    def wakes(self, world: World, place: int) -> Step:
+        """The frozen worker goes on."""
+        hand = world.hands[place][0]
+        woken = self.once(("wake", hand.number), lambda: self._hands.of(replace(hand.value, asleep=False)))
+        return Step(_WAKES[place], 0, self.with_hand(world, place, woken))
 
     def _freezes(self, world: World, place: int) -> Iterator[Step]:
         hand = world.hands[place][0]
@@ -161,8 +171,31 @@ class Explorer:
             held = (hand, hands[place][1])
             return World(rows, ledgers, (*hands[:place], held, *hands[place + 1 :]), marks)
         if len(hands) > 1:
-            return World(rows, ledgers, (*hands[:place], *hands[place + 1 :]), marks)
+            others = (*hands[:place], *hands[place + 1 :])
+            return self._afresh(World(rows, ledgers, others, marks))
         return World(self._forgotten(rows), ledgers, (), marks)
+
+    def _afresh(self, world: World) -> World:
+        """Once nobody but a worker that has just claimed holds anything, its fence and version are small again."""
+        (hand, clock), *others = world.hands
+        job = world.rows.value.job
+        if (
+            others
+            or hand.value.point != "claimed"
+            or job is None
+            or not holds(world.rows.value, hand.value.job)
+        ):
+            return world
+
+        def compute() -> tuple[Part[Rows], Part[Hand]]:
+            begun = job.begun_epoch == job.lease_epoch
+            rows = _first_version(world.rows.value)
+            rows = replace(rows, job=replace(job, lease_epoch=1, begun_epoch=1 if begun else -1))
+            claimed = replace(hand.value.job, lease_epoch=1, payment=rows.payment)
+            return self._rows.of(rows), self._hands.of(replace(hand.value, job=claimed))
+
+        rows, fresh = self.once(("afresh", world.rows.number, hand.number), compute)
+        return World(rows, world.ledgers, ((fresh, clock),), world.marks)
 
     def _forgotten(self, rows: Part[Rows]) -> Part[Rows]:
         return self.once(("forget", rows.number), lambda: self._rows.of(_renumbered(rows.value, 0)))
@@ -183,7 +216,9 @@ def _renumbered(rows: Rows, floor: int) -> Rows:
     if job is not None:
         begun = job.begun_epoch == job.lease_epoch and job.status == "running"
         job = replace(job, lease_epoch=floor, begun_epoch=floor if begun else -1)
-    if floor == 0:
-        outbox = rows.outbox - rows.payment.version + 1
-        rows = replace(rows, payment=replace(rows.payment, version=1), outbox=outbox)
-    return replace(rows, job=job)
+    return replace(_first_version(rows) if floor == 0 else rows, job=job)
+
+
+def _first_version(rows: Rows) -> Rows:
+    outbox = rows.outbox - rows.payment.version + 1
+    return replace(rows, payment=replace(rows.payment, version=1), outbox=outbox)

@@ -62,9 +62,19 @@ class Graph:
         return len(self.parents)
 
     def reach(self, digest: bytes, parent: int, move: Move, layer: int) -> int | None:
-        """The number of a new moment; None for one that was reached before."""
-        if digest in self.numbers:
-            return None
+        """The number of a moment that is new, or was reached with more faults before and is still to be looked at; None for
+        one that was reached with as few.
+        """
+        known = self.numbers.get(digest)
+        if known is not None:
+            if self.layers[known] <= layer:
+                return None
+            self.parents[known], self.by_move[known], self.layers[known] = (
+                parent,
+                self._number_of(move),
+                layer,
+            )
+            return known
         number = self.numbers[digest] = len(self.parents)
         self.parents.append(parent)
         self.by_move.append(self._number_of(move))

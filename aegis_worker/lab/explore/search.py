@@ -7,8 +7,10 @@ shortest. Moments from which only one thing can follow are not kept.
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from msgspec import Struct, field
 
@@ -16,10 +18,23 @@ from .explorer import Explorer
 from .graph import ROOT, Graph, counted, in_order
 from .moves import Move, Step
 from .setups import Configuration
+from .through import made_first
 from .world import World, key
 
 # How many moves may follow of which each is the only one; a life that goes on for longer without a choice has no end.
 _LONGEST_RUN = 1000
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """What is made here is made of no cycles, and looking for some takes a tenth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Found(Struct, frozen=True):
@@ -55,10 +70,14 @@ class Explored(Struct):
 
 
 class Search:
-    """One exploration, which can be stopped and gone on with."""
+    """One exploration, which can be stopped and gone on with. `drops`: what makes no difference when it is done is done
+    at once (`through`).
+    """
 
-    def __init__(self, configuration: Configuration, faults: int, *, most_found: int = 1) -> None:
-        self.configuration, self.faults = configuration, faults
+    def __init__(
+        self, configuration: Configuration, faults: int, *, most_found: int = 1, drops: bool = True
+    ) -> None:
+        self.configuration, self.faults, self.drops = configuration, faults, drops
         self.explorer = Explorer(configuration)
         self.graph = Graph()
         self.layer = self.depth = 0
@@ -81,8 +100,11 @@ class Search:
         """Explore until all is, something is found, or `until()`; whether it is over. `told` is called with how many more
         moments were looked at.
         """
+        if self.explored.complete or len(self.explored.found) >= self._most_found:
+            return True
         begun = time.monotonic()
-        is_over = self._run(until, told)
+        with _without_collecting():
+            is_over = self._run(until, told)
         if self.explored.complete and not self.explored.found:
             self._count()
         self.explored.seconds += time.monotonic() - begun
@@ -92,7 +114,7 @@ class Search:
     def after(self, world: World, layer: int, move: Move) -> World | None:
         """The next moment of choice after this move, made in this layer; None where it can't be made."""
         left = self.faults - layer
-        step = next((one for one in self.explorer.steps(world, left) if one.move == move), None)
+        step = next((one for one in self._steps(world, left) if one.move == move), None)
         ahead = None if step is None else self._run_on(step.world, left - step.cost)
         return None if ahead is None else ahead[0]
 
@@ -110,9 +132,13 @@ class Search:
             self.depth = min(self.now)
             todo = self.now[self.depth]
             while todo:
-                self._expand(*todo.pop())
+                number, world = todo.pop()
+                if self.graph.layers[number] < self.layer:
+                    continue  # it was reached with fewer faults since
+                self._expand(number, world)
                 looked_at += 1
                 if not looked_at & 0xF:
+                    self.explorer.forget()
                     told(0x10)
                     if until():
                         return False
@@ -124,7 +150,7 @@ class Search:
 
     def _expand(self, number: int, world: World) -> None:
         left = self.faults - self.layer
-        steps = self.explorer.steps(world, left)
+        steps = self._steps(world, left)
         self.explored.transitions += len(steps)
         edges: list[tuple[int, int, int]] = []
         for step in steps:
@@ -158,6 +184,10 @@ class Search:
 
     def _only_step(self, world: World, left: int) -> Step | None:
         """What cannot but follow; None where there is something to be chosen or judged."""
+        first = self._first(world, left)
+        if len(first) == 1:
+            self.explored.transitions += 1
+            return first[0]
         if (left and world.hands) or self.explorer.scenario.is_at_rest(world):
             return None  # a worker at work can always crash
         steps = self.explorer.steps(world, left)
@@ -165,6 +195,13 @@ class Search:
             return None
         self.explored.transitions += 1
         return steps[0]
+
+    def _steps(self, world: World, left: int) -> list[Step]:
+        """What may be next."""
+        return self._first(world, left) or self.explorer.steps(world, left)
+
+    def _first(self, world: World, left: int) -> list[Step]:
+        return made_first(self.explorer, world, left) if self.drops and world.hands else []
 
     def _judge(self, number: int, world: World, steps: list[Step]) -> None:
         scenario = self.explorer.scenario
@@ -201,7 +238,7 @@ class Search:
             step = self._only_step(world, left)
             if step is None:
                 move = next(todo, None)
-                step = next((one for one in self.explorer.steps(world, left) if one.move == move), None)
+                step = next((one for one in self._steps(world, left) if one.move == move), None)
             if step is None:
                 return moves
             moves.append(step.move)

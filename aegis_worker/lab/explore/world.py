@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Generic, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 from .hands import Hand
 from .ledger import Ledger
@@ -21,7 +22,7 @@ _CLOCK = struct.Struct("<d").pack
 class Part(Generic[V]):
     """A part of worlds: a value, the sixteen bytes that stand for it, and its number in this exploration."""
 
-    __slots__ = ("digest", "number", "value")
+    __slots__ = ("__weakref__", "digest", "number", "value")
 
     def __init__(self, value: V, digest: bytes, number: int) -> None:
         self.value, self.digest, self.number = value, digest, number
@@ -31,21 +32,20 @@ class Part(Generic[V]):
 
 
 class Parts(Generic[V]):
-    """Each part once, so that worlds share what did not change between them."""
+    """Each part once for as long as anything refers to it, so that worlds share what did not change between them."""
 
     def __init__(self, digest: Callable[[V], bytes]) -> None:
         self._digest = digest
-        self._known: dict[bytes, Part[V]] = {}
-
-    def __len__(self) -> int:
-        return len(self._known)
+        self._made = 0
+        self._known: WeakValueDictionary[bytes, Part[V]] = WeakValueDictionary()
 
     def of(self, value: V) -> Part[V]:
         """The part that stands for this value."""
         digest = self._digest(value)
         part = self._known.get(digest)
         if part is None:
-            part = self._known[digest] = Part(value, digest, len(self._known))
+            part = self._known[digest] = Part(value, digest, self._made)
+            self._made += 1
         return part
 
 

@@ -71,11 +71,21 @@ def _write(hand: Hand, rows: Rows, configuration: Configuration, now_s: float) -
     return Written(branch, after, broken(rows, change))
 
 
+def tells(hand: Hand) -> bool:
+    """Whether a worker whose write is refused, because its fence is lost, still tells of the charge that it heard of."""
+    change = hand.holding.change
+    return (
+        change is not None
+        and change.answered is not None
+        and change.answered.status is AttemptStatus.APPROVED
+    )
+
+
 def _lost(hand: Hand, change: Change, rows: Rows, configuration: Configuration, now_s: float) -> Written:
     branch = after_refusal(hand, configuration, now_s, "lost")
     rows = excuse(rows, hand.job)
     answered = change.answered
-    if answered is not None and answered.status is AttemptStatus.APPROVED:
+    if answered is not None and tells(hand):
         rows = recheck_now(rows, ((answered.number, answered.gateway_ref),), 0.0)
     return Written(replace(branch, how="its fence is lost", hand=None), rows)
 

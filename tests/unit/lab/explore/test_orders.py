@@ -49,9 +49,3 @@ def test_an_order_whose_guard_is_taken_away_is_done_twice_or_told_wrongly_after_
     assert any(
         wrong[:2] in ("I1", "I3") for found in explored(name, 1, plant).found for wrong in found.violations
     )
-
-
-def test_a_capture_and_a_refund_with_one_fault_end_as_their_gateways_ledger_has_it() -> None:
-    for name in ("capture-lagging", "refund-lagging"):
-        lives = explored(name, 1)
-        assert (lives.found, lives.complete) == ([], True)

@@ -12,7 +12,8 @@ from aegis_worker.lab.explore import explorer as explorer_module
 from aegis_worker.lab.explore.checkpoint import BadCheckpoint, load, save
 from aegis_worker.lab.explore.configurations import CONFIGURATIONS
 from aegis_worker.lab.explore.explorer import Explorer
-from aegis_worker.lab.explore.moves import Step
+from aegis_worker.lab.explore.graph import Graph
+from aegis_worker.lab.explore.moves import Move, Step
 from aegis_worker.lab.explore.rows import JobRow
 from aegis_worker.lab.explore.search import Search
 from aegis_worker.lab.explore.world import World
@@ -77,3 +78,15 @@ def test_a_file_that_holds_no_exploration_or_another_one_is_refused(tmp_path: Pa
     save(Search(CONFIGURATIONS["one-step"], 0), file)
     with pytest.raises(BadCheckpoint, match="is of one-step with 0 faults"):
         load(file, PAYER, 1)
+
+
+def test_a_moment_that_is_reached_with_fewer_faults_later_is_looked_at_with_those_that_are_left() -> None:
+    graph = Graph()
+    graph.reach(b"begin", 0, Move("begin"), 0)
+    other = graph.reach(b"other", 0, Move("claim", "worker 1"), 0)
+    assert other is not None
+    reached = graph.reach(b"moment", 0, Move("crash", "worker 1"), 1)
+    assert graph.reach(b"moment", other, Move("wake", "worker 1"), 0) == reached
+    assert graph.reach(b"moment", 0, Move("lock"), 0) is None
+    assert reached is not None
+    assert graph.moves_to(reached) == [Move("claim", "worker 1"), Move("wake", "worker 1")]
