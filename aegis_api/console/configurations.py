@@ -155,7 +155,7 @@ def _page(kind: _Kind, form: Mapping[str, str], **more: Any) -> str:
         draft=draft,
         form=form,
         history=[version_body(installed.kind, version) for version in history],
-        difference=_difference(in_force, draft),
+        difference=_difference(kind, in_force, draft),
         done=done_here(),
         **kind.beside(),
         **more,
@@ -177,10 +177,13 @@ def _text(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _difference(before: str, after: str) -> list[tuple[str, str]]:
-    """Lines with `-`, `+` or a space, those that differ and one beside them."""
+def _difference(kind: _Kind, before: str, draft: str) -> list[tuple[str, str]]:
+    """Lines that differ where the draft holds, with its defaults, and one beside them: each with `-`, `+` or a space.
+
+    Empty for a draft that can't be used.
+    """
     try:
-        after = _text(_parsed(after))
+        after = _text(kind.installed().kind.document(_read(kind, draft)))
     except InvalidDocument:
         return []
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)

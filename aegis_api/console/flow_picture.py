@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 _NOBODY = "no gateway"
-_TOP, _GAP = 30.0, 16.0
+_TOP, _GAP, _NAME, _BELOW = 30.0, 16.0, 20.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How large a picture is: the x of its two columns, how high all bars of a column are together, and its size."""
+    """How large a picture is: the x of its two columns, how high all bars of a column are together, and its width."""
 
     left: float
     right: float
     high: float
     width: float
-    height: float
 
 
-WIDE = Frame(left=190, right=810, high=200, width=1000, height=320)
-SLIM = Frame(left=0, right=350, high=210, width=360, height=340)
+WIDE = Frame(left=190, right=810, high=200, width=1000)
+SLIM = Frame(left=0, right=350, high=210, width=360)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,11 @@ class Picture:
     bands: Sequence[Band]
     bars: Sequence[Bar]
     label: str
+
+    @property
+    def height(self) -> float:
+        """That of all of it: names stand below the middle of their bars."""
+        return max(max(bar.y + bar.high, bar.middle + _NAME) for bar in self.bars) + _BELOW
 
 
 def flow_picture(simulation: Mapping[str, Any], frame: Frame) -> Picture | None:

@@ -28,9 +28,11 @@ SELECT payment_id, invariant, summary FROM incidents WHERE resolved_at IS NULL O
 _WAITING = """
 SELECT p.currency, count(*) AS payments, sum(p.amount_minor)::bigint AS minor
 FROM (
-    (SELECT payment_id FROM jobs WHERE in_review ORDER BY payment_id LIMIT %(most)s)
-    UNION
-    (SELECT id FROM payments WHERE frozen_at IS NOT NULL ORDER BY id LIMIT %(most)s)
+    SELECT payment_id FROM (
+        (SELECT payment_id FROM jobs WHERE in_review ORDER BY payment_id LIMIT %(most)s)
+        UNION
+        (SELECT id FROM payments WHERE frozen_at IS NOT NULL ORDER BY id LIMIT %(most)s)
+    ) each LIMIT %(most)s
 ) w JOIN payments p ON p.id = w.payment_id
 GROUP BY p.currency ORDER BY payments DESC, p.currency
 """
