@@ -10,11 +10,13 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from aegis_api.http.problems import PROBLEMS, RequestRefused
+from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.money import Money
 from aegis_worker.errors import AegisError, InvalidReason, Refused, ResolutionRefused
 
 # For what moves money or decides about it; the audit log itself takes shorter ones.
 SHORTEST_REASON = 20
+_LONGEST_QUERY = 255
 _DONE = {
     "decided": "Recorded, and in force.",
     "asked_for": "Nothing has changed yet: it waits for a second person.",
@@ -39,6 +41,19 @@ _DONE = {
 def done_here() -> str | None:
     """What was done on the page before, in words, for whoever was sent here after it."""
     return _DONE.get(request.args.get("done", ""))
+
+
+def queried(*names: str) -> dict[str, str]:
+    """What the URL asks for under these names: those that say something, each of a bounded length.
+
+    What looks like a card number is left out, so that no page shows one.
+    """
+    asked = {name: request.args.get(name, "").strip()[:_LONGEST_QUERY] for name in names}
+    return {
+        name: value
+        for name, value in asked.items()
+        if value and "\0" not in value and not holds_card_data(value)
+    }
 
 
 def go_to(page: str, done: str) -> ResponseReturnValue:

@@ -71,7 +71,7 @@ def pause_or_resume(name: str) -> ResponseReturnValue:
         told, status = told_of(error)
         return _form_page(name, form, refused=told), status
     done = ("resumed" if form.get("do") == "resume" else "paused") if changed else "unchanged"
-    return go_to(f"/console/gateways#{name}", done)
+    return go_to(f"/console/gateways#gw-{name}", done)
 
 
 def _form_page(name: str, form: Mapping[str, str], **more: Any) -> str:

@@ -20,10 +20,10 @@ from aegis_worker.views.pages import list_body
 from aegis_worker.views.reconciliations import run_body
 from aegis_worker.views.stuck import stuck_body
 
+from .acting import queried
 from .blueprint import blueprint
 
 _SHOWN = 50
-_LONGEST_FILTER = 100
 _HASHES_CHECKED = 200
 
 
@@ -39,11 +39,7 @@ def show_stuck() -> str:
 @blueprint.route("/audit-log")
 def show_audit_log() -> str:
     """Who decided what, newest first; of one person, action or payment."""
-    given = {
-        name: value.strip()[:_LONGEST_FILTER]
-        for name in ("actor", "action", "payment_id")
-        if (value := request.args.get(name, "")).strip() and "\0" not in value
-    }
+    given = queried("actor", "action", "payment_id")
     with parts().web.database.read() as connection:
         found = audit_log.list_entries(
             connection, limit=_SHOWN + 1, before_seq=_number(request.args.get("after")), **given

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import redirect, render_template, request
+from flask import redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from aegis_api.http.parts import parts
@@ -22,6 +22,7 @@ from aegis_worker.queries.sentences import of_error
 from aegis_worker.views.finding import found_body
 
 from . import shown, signs
+from .acting import queried
 from .blueprint import blueprint
 from .layout import strip_now
 
@@ -32,7 +33,20 @@ _SPANS = {
     "7d": ("last 7 days", timedelta(days=7)),
     "30d": ("last 30 days", timedelta(days=30)),
 }
-_LONGEST = 255
+_NAMES = (
+    "q",
+    "after",
+    "state",
+    "certainty",
+    "gateway",
+    "within",
+    "amount_from",
+    "amount_to",
+    "currency",
+    "customer_id",
+    "reference",
+    "error_code",
+)
 _MORE = ("amount_from", "amount_to", "currency", "customer_id", "reference", "error_code")
 
 
@@ -43,11 +57,7 @@ class _Unreadable(ValueError):
 @blueprint.route("/payments")
 def list_payments() -> ResponseReturnValue:
     """Payments of all merchants: what belongs to `q`, or what matches the filters."""
-    given = {
-        name: value.strip()[:_LONGEST]
-        for name, value in request.args.items()
-        if value.strip() and "\0" not in value
-    }
+    given = queried(*_NAMES)
     asked, after = given.pop("q", None), given.pop("after", None)
     web, refused = parts().web, None
     try:

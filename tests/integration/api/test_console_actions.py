@@ -116,9 +116,9 @@ def test_a_gateway_is_paused_with_a_reason_and_resumed(api: Api) -> None:
     assert "New payments go to b" in operator.get(page).text
     assert operator.post(page, page, do="pause", reason="").status_code == 422
     paused = operator.post(page, page, do="pause", reason="their maintenance window")
-    assert paused.headers["Location"] == "/console/gateways?done=paused#a"
+    assert paused.headers["Location"] == "/console/gateways?done=paused#gw-a"
     assert "“their maintenance window”" in operator.get("/console/gateways").text
-    assert operator.post(page, page, do="resume").headers["Location"] == "/console/gateways?done=resumed#a"
+    assert operator.post(page, page, do="resume").headers["Location"] == "/console/gateways?done=resumed#gw-a"
     (entry,) = log_of(api, "gateway.paused")
     assert (entry["actor"], entry["details"]["gateway"]) == ("console:ada", "a")
     assert operator.post("/console/gateways/x/pause", page, reason="not there").status_code == 404

@@ -246,6 +246,13 @@ def test_filters_are_in_the_url_and_what_can_t_be_read_is_said(api: Api) -> None
     assert "No payment matches" in viewer.get("/console/payments?gateway=b").text
 
 
+def test_a_card_number_in_a_box_is_not_shown_again(api: Api) -> None:
+    viewer = signed_in(api, "viewer")
+    for page in ("/payments?q=", "/payments?customer_id=", "/audit-log?actor="):
+        shown = viewer.get(f"/console{page}4111111111111111")
+        assert (shown.status_code, "4111111111111111" in shown.text) == (200, False), page
+
+
 def test_a_payment_is_shown_as_it_stood(api: Api) -> None:
     payment_id = api.merchant().accepted()["id"]
     api.settle(*CHARGED)
