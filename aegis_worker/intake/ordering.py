@@ -32,7 +32,7 @@ from aegis_worker.errors import (
 )
 from aegis_worker.ids import PREFIX_OF, new_id
 from aegis_worker.observability.metrics.meter import METER
-from aegis_worker.observability.metrics.table import IDEMPOTENCY_REPLAYS
+from aegis_worker.observability.metrics.table import IDEMPOTENCY_REPLAYS, PAYMENTS
 from aegis_worker.observability.telling import TELLING
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ordering_rows import (
@@ -82,11 +82,14 @@ class OrderCommand:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The entity's id, and the id of its job: None where it waits behind another one, or is an earlier order replayed."""
+    """The entity's id, and the id of its job: None where it waits behind another one, or is an earlier order replayed.
+    `cancelled`: the payment, where the order has ended it at once.
+    """
 
     id: str
     job_id: str | None
     replayed: bool
+    cancelled: Payment | None = None
 
 
 Commit = Callable[[Callable[[Connection], Ordered]], Ordered]
@@ -157,7 +160,7 @@ def _cancel(
         write_entity(connection, made, payment, *by, status=EntityStatus.SUCCEEDED)
         write_cancelled(connection, ended, event, job)
         crash_point(_WRITTEN[EntityKind.VOID])
-        return Ordered(made.id, None, replayed=False)
+        return Ordered(made.id, None, replayed=False, cancelled=ended)
     if job.is_ours and payment.state is not State.AUTHORIZED:
         raise JobBusy(f"the job of {payment.id} is changing hands; ask again")
     write_entity(connection, made, payment, *by)
@@ -222,6 +225,8 @@ def _new_order(
 def _tell_of(command: OrderCommand, ordered: Ordered) -> None:
     if ordered.replayed:
         METER.increment(IDEMPOTENCY_REPLAYS)
+    if (ended := ordered.cancelled) is not None:
+        METER.increment(PAYMENTS, ended.state.value, "none", str(ended.payment_method["type"]))
     if TELLING.wants("replay" if ordered.replayed else "transition", command.payment_id):
         TELLING.tell(
             "request replayed" if ordered.replayed else "order accepted",

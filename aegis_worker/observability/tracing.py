@@ -43,7 +43,7 @@ class Tracing:
         self._share = 0.0
         self._tracer: Tracer | None = None
         self._provider: Any = None
-        self._draw = random.SystemRandom()
+        self._draw = random.Random()
         self._lock = Lock()
         self._until_s, self._followed = 0.0, 0
 

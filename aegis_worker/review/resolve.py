@@ -12,6 +12,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from aegis_worker.errors import InvalidReason, InvalidState, NotFound, ResolutionRefused, VersionConflict
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import PAYMENTS
 from aegis_worker.persistence import audit_log
 
 from .case import Case, Kind
@@ -59,6 +61,11 @@ def resolve(
         parts.hint("payments" if resolution.kind == "approve" else "verify")
     if done.state_changed or resolution.kind == "approve":
         parts.hint("outbox")
+    if done.payment.state is not case.payment.state:
+        payment = done.payment
+        METER.increment(
+            PAYMENTS, payment.state.value, payment.gateway or "none", str(payment.payment_method["type"])
+        )
     return done
 
 

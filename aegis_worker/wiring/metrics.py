@@ -12,9 +12,10 @@ from redis import Redis, RedisError
 from aegis_worker import __version__
 from aegis_worker.celery import QUEUES
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.observability.metrics.meter import METER, Sink
+from aegis_worker.observability.metrics.meter import METER, Labels, Sink
 from aegis_worker.observability.metrics.shared import SharedSums, read_sums
 from aegis_worker.observability.metrics.statsd import StatsD
+from aegis_worker.observability.metrics.table import ALL, Metric
 from aegis_worker.observation_settings import ObservationSettings, SinkName
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.queries.gateway_reports import report_gateways
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 
+_ZEROS: Mapping[tuple[Metric, Labels], float] = {
+    (metric, ()): 0.0
+    for metric in ALL
+    if metric.kind == "counter" and metric.source == "processes" and not metric.labels
+}
+
+
 def measured(settings: Settings) -> None:
     """Have this process measure for the configured sinks. Raises ConfigurationError where one can't be had."""
     sinks = [_sink(name, settings) for name in settings.observation.sinks]
@@ -37,11 +45,12 @@ def measured(settings: Settings) -> None:
 
 
 def sums(redis: Redis) -> Sums:
-    """What all processes counted; nothing where Redis can't be asked."""
+    """What all processes counted; nothing where Redis can't be asked. A counter without labels begins at 0."""
     try:
-        return Sums(*read_sums(redis))
+        counts, distributions = read_sums(redis)
     except RedisError:
         return NO_SUMS
+    return Sums({**_ZEROS, **counts}, distributions)
 
 
 def broker_messages(redis: Redis) -> Mapping[str, int] | None:

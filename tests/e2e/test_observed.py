@@ -113,6 +113,7 @@ def test_metrics_add_up_all_processes_and_prometheus_reads_them(
     assert found["aegis_http_request_duration_seconds_count POST /v1/payments 2xx"] == 1
     assert found["aegis_task_duration_seconds_count payments.run"] >= 1
     assert found["aegis_database_up"] == 1
+    assert found["aegis_leases_lost_total"] == found["aegis_idempotency_replays_total"] == 0
     wait_until(
         lambda: {"aegis_payments", "aegis_gateway_call_duration_seconds"} <= set(collector.metrics), SOON_S
     )
