@@ -230,6 +230,20 @@ def test_a_charge_of_a_superseded_attempt_is_refunded_and_the_payments_own_stays
     assert job_of(database, payment_id)["result"] == {"agrees": True, "gateway_says": "Approved"}
 
 
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_gateway_that_cannot_be_asked_hides_no_charge_at_another(database, silent):
+    gateways = [ScriptedGateway(name, lambda request: SOFT) for name in "ab"]
+    gateways[silent].able(look_ups=frozenset())
+    gateways[1 - silent].look_up = lambda query: Approved("ch_late")
+    payment_id, parts = failed_payment(database, *gateways)
+    rechecked(database, parts)
+    for queue in ("verify", "payments", "verify"):
+        run(parts, queue)
+    assert story_of(database, payment_id)[-2:] == ["DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
+    job = job_of(database, payment_id)
+    assert (job["status"], job["reason"]) == ("failed", "a can't be asked about it")
+
+
 def test_a_sync_by_the_merchant_finds_a_late_charge_too(database):
     gateway = ScriptedGateway("a", lambda request: HARD)
     payment_id, parts = failed_payment(database, gateway)

@@ -9,6 +9,7 @@ failed after they had succeeded, and those that somebody asked for at the gatewa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -87,11 +88,16 @@ def _question(work: Work, position: int) -> Step:
 
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     subject, outcome = work.subject, answer.outcome
-    if isinstance(outcome, Unknown) and outcome.kind is UnknownKind.NO_LOOK_UP:
+    if _tells_nothing(outcome):
         if subject.outcome.twin is not None:
             return _twin_to_a_person(work, answer)
+        # The others are asked all the same: one of them may be the charge that somebody has heard of.
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
-        return Settled(work, ended, [], Rest(JobChange("failed", reason=outcome.reason)))
+        work = replace(work, said={**work.said, work.position: outcome})
+        following = _still_to_ask(work)
+        if following:
+            return Settled(work, ended, [], _question(work, following[0]))
+        return _judged(work, ended, [], answer.asked_at_s, policy)
     if isinstance(outcome, Unknown) and not outcome.shows:
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         return ask_later(work, ended, [], outcome.reason, policy)
@@ -195,6 +201,12 @@ def _judged(
     work: Work, ended: AnswerAttempt, facts: list[Fact], asked_at_s: float, policy: Policy
 ) -> Settled:
     """What all answers mean together. What is new of the payment's own charge is told first, and then compared."""
+    silent = {position: outcome for position, outcome in work.said.items() if _tells_nothing(outcome)}
+    work = replace(
+        work, said={position: said for position, said in work.said.items() if position not in silent}
+    )
+    if not work.said:
+        return Settled(work, ended, facts, Rest(JobChange("failed", reason=_why(silent))))
     own = own_charge(work.payment, work.attempts)
     own = own if own in work.said else None
     found = news(work, own)
@@ -205,7 +217,7 @@ def _judged(
     if found.problem is not None:
         settled = _to_a_person(work, ended, facts, found.problem, said)
     else:
-        settled = _compared(work, payment, ended, facts, said, own, asked_at_s, policy)
+        settled = _compared(work, payment, ended, facts, said, own, _why(silent), asked_at_s, policy)
     return replace(settled, entities=found.changes)
 
 
@@ -216,6 +228,7 @@ def _compared(
     facts: list[Fact],
     said: str,
     own: int | None,
+    silent_because: str | None,
     asked_at_s: float,
     policy: Policy,
 ) -> Settled:
@@ -238,12 +251,22 @@ def _compared(
     unasked = [position for position in standing_charges(work.attempts) if position not in work.said]
     if unasked:
         # Those that were asked about agree. Nobody knows about this one.
-        unreachable = unreachable_because(work, work.attempts[unasked[-1]])
-        return Settled(work, ended, facts, Rest(JobChange("failed", reason=unreachable)))
+        because = unreachable_because(work, work.attempts[unasked[-1]]) or silent_because
+        return Settled(work, ended, facts, Rest(JobChange("failed", reason=because)))
     job = JobChange(
         "succeeded", result={"agrees": payment.version == work.payment.version, "gateway_says": said}
     )
     return Settled(work, ended, facts, Rest(job))
+
+
+def _tells_nothing(outcome: Outcome | Lookup) -> bool:
+    """Whether its gateway can't be asked about the charge at all."""
+    return isinstance(outcome, Unknown) and outcome.kind is UnknownKind.NO_LOOK_UP
+
+
+def _why(silent: Mapping[int, Outcome | Lookup]) -> str | None:
+    """Why the first of those can't be asked."""
+    return next((outcome.reason for outcome in silent.values() if isinstance(outcome, Unknown)), None)
 
 
 def _asked_again(
