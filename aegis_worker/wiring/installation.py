@@ -15,6 +15,7 @@ from aegis_worker.settings import Settings, load_settings, unknown_variables
 from .chaos import chaos_plan
 from .gateways import close_gateways, configured_gateways, configured_routing
 from .hooks import installed_hooks
+from .metrics import check_extra
 from .rules import configured_rules
 from .vault import refuse_unfit_vault
 from .worker import build_worker
@@ -30,6 +31,7 @@ def check_installation(*, for_worker: bool = False) -> Settings:
     """
     settings = load_settings()
     check_crash_point(settings.environment)
+    check_extra(settings)
     gateways = configured_gateways(settings)
     configured_routing(settings, gateways)
     configured_rules(settings)

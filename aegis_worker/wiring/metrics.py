@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from redis import Redis, RedisError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 
+_EXTRA = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 _ZEROS: Mapping[tuple[Metric, Labels], float] = {
     (metric, ()): 0.0
     for metric in ALL
@@ -42,6 +44,24 @@ def measured(settings: Settings) -> None:
     """Have this process measure for the configured sinks. Raises ConfigurationError where one can't be had."""
     sinks = [_sink(name, settings) for name in settings.observation.sinks]
     METER.configure(sinks, settings.observation.every_s)
+
+
+def check_extra(settings: Settings) -> None:
+    """Raises ConfigurationError where the settings want what only the extra `otel` has, and it is not installed."""
+    observation = settings.observation
+    wants = ["AEGIS_METRICS_SINKS has otlp"] if "otlp" in observation.sinks else []
+    if observation.traces == "otlp":
+        wants.append("AEGIS_TRACES is otlp")
+    if wants and any(not _is_installed(name) for name in _EXTRA):
+        raise ConfigurationError(f"{' and '.join(wants)}, which needs pip install aegispay[otel]")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        import_module(name)
+    except ImportError:
+        return False
+    return True
 
 
 def sums(redis: Redis) -> Sums:
