@@ -532,7 +532,7 @@ class Ops(Resource):
         if_match: int,
         **body: Unpack[models.OperatorCaptureRequest],
     ) -> models.OrderedCapture:
-        """Capture what any merchant's payment holds, or a part of it, with a reason for the audit log."""
+        """Capture what any merchant's payment holds, or a part of it."""
         return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
 
     def cancel(
@@ -543,7 +543,7 @@ class Ops(Resource):
         if_match: int,
         **body: Unpack[models.OperatorOrderRequest],
     ) -> models.OrderedVoid:
-        """Cancel any merchant's payment, with a reason for the audit log."""
+        """Cancel any merchant's payment."""
         return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
 
     def safety(self) -> models.Safety:
@@ -1280,7 +1280,7 @@ class AsyncOps(AsyncResource):
         if_match: int,
         **body: Unpack[models.OperatorCaptureRequest],
     ) -> models.OrderedCapture:
-        """Capture what any merchant's payment holds, or a part of it, with a reason for the audit log."""
+        """Capture what any merchant's payment holds, or a part of it."""
         return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
 
     async def cancel(
@@ -1291,7 +1291,7 @@ class AsyncOps(AsyncResource):
         if_match: int,
         **body: Unpack[models.OperatorOrderRequest],
     ) -> models.OrderedVoid:
-        """Cancel any merchant's payment, with a reason for the audit log."""
+        """Cancel any merchant's payment."""
         return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
 
     async def safety(self) -> models.Safety:

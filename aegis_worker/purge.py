@@ -147,6 +147,17 @@ UPDATE confirms c SET sealed = NULL FROM (
 WHERE c.payment_id = old.payment_id AND c.number = old.number
 """
 
+# They hold from where people logged in; the audit log keeps that they did.
+_SESSIONS = """
+DELETE FROM console_sessions c USING (
+    SELECT id FROM console_sessions
+    WHERE ends_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY ends_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE c.id = old.id
+"""
+_SESSIONS_KEPT_D = 30
+
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 
 
@@ -178,6 +189,7 @@ def purge(
         "confirms_erased": (_CONFIRMS, {}),
         "payer_details": (_PAYER_DETAILS, {"keep_s": settings.payer_keep_d * _DAY_S}),
         "exchanges": (_EXCHANGES, {"keep_s": exchanges_s}),
+        "console_sessions": (_SESSIONS, {"keep_s": _SESSIONS_KEPT_D * _DAY_S}),
         "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }
     stop_at = time.monotonic() + budget_s

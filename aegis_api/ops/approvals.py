@@ -53,7 +53,10 @@ def two_person() -> TwoPersonParts:
 @blueprint.arguments(schemas.ApprovalsQuerySchema(), location="query")
 @blueprint.response(200, schemas.ApprovalListSchema(), example=schemas.APPROVALS, headers=headers())
 def list_approvals(query: dict[str, Any]) -> Response:
-    """What was asked for and needs or needed a second person, newest first"""
+    """What was asked for and needs or needed a second person, newest first
+
+    Those that wait have the status `asked`. What one holds stays as it was asked for, for good.
+    """
     limit = query["limit"]
     found = asking.list_approvals(
         parts().web.database,
@@ -71,7 +74,10 @@ def list_approvals(query: dict[str, Any]) -> Response:
 @refuses("not_found")
 @blueprint.response(200, schemas.ApprovalSchema(), example=schemas.APPROVAL, headers=headers())
 def get_approval(approval_id: str) -> Response:
-    """One approval, with all that was asked for"""
+    """One approval, with all that was asked for
+
+    `request` is what is carried out, and `request_sha256` is what approving it takes.
+    """
     return answer(approval_body(asking.get_approval(parts().web.database, known_form(approval_id, APPROVAL))))
 
 
@@ -102,7 +108,10 @@ def approve_request(body: dict[str, Any], approval_id: str) -> Response:
 @blueprint.arguments(schemas.RefuseSchema(), example=schemas.REFUSE)
 @blueprint.response(200, schemas.ApprovalSchema(), example=schemas.REFUSED, headers=headers())
 def refuse_request(body: dict[str, Any], approval_id: str) -> Response:
-    """Refuse what was asked for, or take back what you asked for yourself"""
+    """Refuse what was asked for, or take back what you asked for yourself
+
+    Nothing of it is carried out any more. It can be asked for again.
+    """
     refused = approving.refuse(
         two_person(), known_form(approval_id, APPROVAL), actor=g.operator.actor, reason=body["reason"]
     )

@@ -94,7 +94,10 @@ def refund_as_operator(body: dict[str, Any], payment_id: str) -> Response:
     headers=headers("Location"),
 )
 def capture_as_operator(body: dict[str, Any], payment_id: str) -> Response:
-    """Capture what any merchant's payment holds, or a part of it, with a reason for the audit log"""
+    """Capture what any merchant's payment holds, or a part of it
+
+    As its merchant's own request does, with a reason for the audit log. A repeat under the same key changes nothing.
+    """
     return _answered(EntityKind.CAPTURE, payment_id, body)
 
 
@@ -110,7 +113,10 @@ def capture_as_operator(body: dict[str, Any], payment_id: str) -> Response:
     headers=headers("Location"),
 )
 def cancel_as_operator(body: dict[str, Any], payment_id: str) -> Response:
-    """Cancel any merchant's payment, with a reason for the audit log"""
+    """Cancel any merchant's payment
+
+    As its merchant's own request does, with a reason for the audit log. A repeat under the same key changes nothing.
+    """
     return _answered(EntityKind.VOID, payment_id, body)
 
 

@@ -109,6 +109,9 @@ def _let_in(
         "agent": "".join(letter for letter in shown.agent if letter.isprintable())[:_LONGEST_AGENT],
     }
 
+    # Hashing takes long, and nobody waits for it under the user's lock.
+    renewed = _renewed(parts.ring, user, shown.password)
+
     def work(connection: Connection) -> None:
         if not session_rows.begin(connection, row, parts.session_s):
             return  # a repeat, after a commit whose answer got lost
@@ -119,7 +122,8 @@ def _let_in(
         if not is_new:
             raise _UsedBefore
         login_tries.forgive(connection, login_tries.places(parts.secret, user.name, shown.address))
-        _renew(connection, parts.ring, user, shown.password)
+        if renewed:
+            user_rows.change(connection, user.id, **renewed)
         if instead_of is not None:
             session_rows.end_by_token(connection, codes.token_hash(instead_of))
         details = {"session_id": session_id, "by": "authenticator" if step is not None else "recovery code"}
@@ -138,13 +142,15 @@ class _UsedBefore(Exception):
     """The code was used meanwhile: nothing is committed."""
 
 
-def _renew(connection: Connection, ring: KeyRing, user: User, password: str) -> None:
-    """Hash the password and seal the secret as is done today, where that was done otherwise before."""
+def _renewed(ring: KeyRing, user: User, password: str) -> dict[str, str | bytes]:
+    """The password hashed and the secret sealed as is done today, where that was done otherwise before."""
+    renewed: dict[str, str | bytes] = {}
     if user.password_hash is not None and passwords.is_outdated(user.password_hash):
-        user_rows.change(connection, user.id, password_hash=passwords.rehashed(password))
+        renewed["password_hash"] = passwords.rehashed(password)
     if key_id_of(user.sealed) != ring.ids[0]:
         secret = ring.unseal(user.sealed, PLACE, user.id)
-        user_rows.change(connection, user.id, sealed=ring.seal(secret, PLACE, user.id))
+        renewed["sealed"] = ring.seal(secret, PLACE, user.id)
+    return renewed
 
 
 def _secret_of(ring: KeyRing, user: User | None) -> str:

@@ -25,6 +25,7 @@ _NOTHING = {
     "gateway_event_bodies": 0,
     "unverified_webhooks": 0,
     "card_declines": 0,
+    "console_sessions": 0,
     "action_secrets": 0,
     "confirms_erased": 0,
     "payer_details": 0,

@@ -18,6 +18,7 @@ from support.documented_answers import follows
 from support.scripted_gateway import ScriptedGateway
 from support.vaults import a_card, as_given
 
+from aegis_worker.console_settings import ConsoleSettings
 from aegis_worker.domain.payment import Fact
 from aegis_worker.vault.vault import Vault
 
@@ -29,7 +30,8 @@ _value = st.none() | st.booleans() | st.integers(-5, 10**12) | _text | st.lists(
 
 @pytest.fixture
 def api(database_url: str, vault: Vault) -> Api:
-    return start_api(database_url, ScriptedGateway("sandbox_a"), vault=vault)
+    two_people = ConsoleSettings("", (), {"USD": 1000})
+    return start_api(database_url, ScriptedGateway("sandbox_a"), vault=vault, console=two_people)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def installed(api: Api) -> Installed:
     shop = api.merchant(scopes=["refunds:write", "tokens:write"])
     accepted = shop.accepted()
     is_held, is_charged = settled(api, shop, *HELD), settled(api, shop, *CHARGED)
+    approval_id = an_approval(api.operator(), settled(api, shop, *CHARGED))
     ids = {
         "payment_id": accepted["id"],
         "job_id": accepted["job"]["id"],
@@ -59,6 +62,7 @@ def installed(api: Api) -> Installed:
         "void_id": shop.post(
             f"/v1/payments/{shop.accepted()['id']}/cancel", json={}, headers={"Idempotency-Key": "cancel-1"}
         ).json["id"],
+        "approval_id": approval_id,
         "dispute_id": insert_dispute(api.database, is_charged),
         "token_id": a_token(shop),
         "gateway_name": "sandbox_a",
@@ -76,6 +80,12 @@ def settled(api: Api, shop: Merchant, *charged: Fact) -> str:
 def a_token(shop: Merchant) -> str:
     body = {"card": as_given(a_card()), "usage": "kept", "customer": {"id": "cus_117"}}
     return str(shop.post("/v1/tokens", json=body, headers={"Idempotency-Key": "token-1"}).json["id"])
+
+
+def an_approval(operator: Merchant, payment_id: str) -> str:
+    path, headers = f"/v1/ops/payments/{payment_id}/refunds", {"Idempotency-Key": "asked-1"}
+    body = {"amount": 1500, "reason": "ticket 4711"}
+    return str(operator.post(path, json=body, headers=headers).json["approval"]["id"])
 
 
 def an_order(shop: Merchant, kind: str, payment_id: str) -> str:

@@ -22,6 +22,7 @@ IDS = {
     "refund_id": "ref_" + "0" * 32,
     "void_id": "voi_" + "0" * 32,
     "dispute_id": "dsp_" + "0" * 32,
+    "approval_id": "apr_" + "0" * 32,
     "job_id": "job_" + "0" * 32,
     "token_id": "card_" + "0" * 32,
     "endpoint_id": "whe_" + "0" * 32,
@@ -29,6 +30,7 @@ IDS = {
     "gateway_name": "sandbox_z",
     "gateway": "sandbox_z",
     "experiment": "none",
+    "customer_id": "cus_117",
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 
@@ -43,6 +45,7 @@ def paths(api: Api) -> list[str]:
         {
             re.sub(r"<(?:\w+:)?(\w+)>", lambda found: IDS[found[1]], rule.rule)
             for rule in api.app.url_map.iter_rules()
+            if not rule.rule.startswith("/console")
         }
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from support.payments import rows
 from aegis_api.console.login.guard import ConsoleBlueprint
 from aegis_worker.domain.people import Role
 from aegis_worker.people import sessions, users
+from aegis_worker.purge import purge
 
 NEW_USER = {"name": "bob", "role": "viewer", "reason": "joins the night shift"}
 
@@ -209,6 +211,13 @@ def test_a_session_ends_in_any_case_and_never_gets_longer(api: Api) -> None:
         api.database.run(
             lambda tx: tx.exec_driver_sql("UPDATE console_sessions SET ends_at = ends_at + interval '1 h'")
         )
+
+
+def test_a_session_is_forgotten_a_month_after_its_end(api: Api, break_in: Callable[..., None]) -> None:
+    signed_in(api)
+    assert purge(api.database, api.settings)["console_sessions"] == 0
+    break_in("UPDATE console_sessions SET ends_at = clock_timestamp() - interval '31 days'")
+    assert purge(api.database, api.settings)["console_sessions"] == 1
 
 
 def test_sessions_are_listed_and_ended_and_only_ones_own(api: Api) -> None:

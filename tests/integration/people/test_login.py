@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from support.payments import rows
 from support.statement_counts import statements_of
 
 from aegis_worker.console_settings import ConsoleSettings
+from aegis_worker.people.login import LoginParts, Shown, log_in
 from aegis_worker.people.users import add_user
 from aegis_worker.persistence import login_tries
 from aegis_worker.settings import Settings
@@ -196,3 +198,24 @@ def test_after_logging_in_nobody_is_led_elsewhere(api: Api, browser: Browser) ->
     ada = a_user(api)
     answer = browser.log_in("ada", PASSWORD, ada.code(api.database), next="https://evil.example/console/")
     assert answer.headers["Location"] == "/console/"
+
+
+def test_of_several_who_show_one_code_at_once_one_gets_in(api: Api) -> None:
+    ada = a_user(api)
+    shown = Shown("ada", PASSWORD, ada.code(api.database), "192.0.2.1", "a test")
+    door = LoginParts(api.database, api.ring, api.settings.secret, 3600.0)
+    with ThreadPoolExecutor(3) as pool:
+        tokens = list(pool.map(lambda _: log_in(door, shown), range(3)))
+    assert sum(token is not None for token in tokens) == 1
+    assert len(rows(api.database, "SELECT id FROM console_sessions")) == 1
+
+
+def test_a_login_that_another_site_sends_is_refused(api: Api, browser: Browser) -> None:
+    ada = a_user(api)
+    token = browser.token_of("/console/login")
+    right = {"csrf": token, "name": "ada", "password": PASSWORD, "code": ada.code(api.database)}
+    without_our_cookie = api.app.test_client()
+    assert without_our_cookie.post("/console/login", data=right).status_code == 403
+    foreign = {"Origin": "https://evil.example"}
+    assert browser.client.post("/console/login", data=right, headers=foreign).status_code == 403
+    assert rows(api.database, "SELECT id FROM console_sessions") == []
