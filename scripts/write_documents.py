@@ -11,6 +11,7 @@ from pathlib import Path
 
 from references import (
     adyen,
+    alerts,
     client,
     commands,
     emulator,
@@ -80,6 +81,7 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "buckets": metrics.buckets,
         "shared": metrics.of_shared_state,
     },
+    "docs/howto/operate.md": {"alerts": alerts.runbook},
     "docs/howto/write-a-hook.md": {
         "points": hooks.points,
         "contexts": hooks.what_hooks_get,

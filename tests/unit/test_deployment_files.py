@@ -32,7 +32,10 @@ from aegis_worker.settings import load_settings
 from aegis_worker.vault_settings import VARIABLES as VAULT_VARIABLES
 
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
-SERVICES: dict[str, Any] = COMPOSE["services"]
+# Those of the profile `observability` are looked at in test_monitoring_files.py.
+SERVICES: dict[str, Any] = {
+    name: service for name, service in COMPOSE["services"].items() if "profiles" not in service
+}
 OURS = ("migrate", "api", "worker", "beat")
 PROCFILE = parse_procfile((CHECKOUT / "Procfile").read_text()).processes
 EXAMPLE = (CHECKOUT / "config" / "aegis.env.example").read_text()
@@ -137,6 +140,8 @@ def test_the_files_that_compose_and_the_dockerfile_name_exist_and_are_in_the_bui
         path for words in lines if words[:1] == ["COPY"] and "--from" not in words[1] for path in words[1:-1]
     ]
     assert "config" in copied
+    packages = re.findall(r"^    (\w+)\*$", (CHECKOUT / "setup.cfg").read_text(), re.MULTILINE)
+    assert set(packages) <= set(copied)
     for path in copied:
         assert (CHECKOUT / path).exists(), path
         assert f"!{path}" in ignore, path
