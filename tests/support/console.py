@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from html import unescape
-from typing import Any
+from typing import Any, Protocol
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection
 from werkzeug.test import TestResponse
@@ -19,12 +20,28 @@ from aegis_worker.persistence import session_rows, user_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.sealing.ring import KeyRing
 
-from .api_client import Api
-
+SESSION_COOKIE = "aegis-session"
 PASSWORD = "five horses under the bridge"
 # The hash of it with the cheapest parameters there are: a login replaces it, and most tests have no need of one.
 _CHEAP = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$nuNoo7aw7q1quMQfax51Xv8vuMQgOyMtyCZg3OMKMOo"
 _TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+
+
+class Place(Protocol):
+    """Where people have accounts: tests' own API, or an installation."""
+
+    @property
+    def database(self) -> Database: ...
+
+    @property
+    def ring(self) -> KeyRing: ...
+
+
+class Served(Place, Protocol):
+    """One with an application in the tests' own process."""
+
+    @property
+    def app(self) -> Flask: ...
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class Browser:
         return self.post("/console/login", "/console/login", name=name, password=password, code=code, **more)
 
 
-def a_user(api: Api, role: Role = "operator", name: str = "ada") -> Ada:
+def a_user(api: Place, role: Role = "operator", name: str = "ada") -> Ada:
     """A user with this role, who can log in with PASSWORD."""
     add_user(api.database, api.ring, name, role, actor="test", reason="for a test")
 
@@ -74,13 +91,13 @@ def a_user(api: Api, role: Role = "operator", name: str = "ada") -> Ada:
         assert user is not None
         gone = {"code_hash": None, "code_until": None}
         user_rows.change(connection, user.id, status="active", password_hash=_CHEAP, **gone)
-        return Ada(name, KeyRing(api.settings.sealing_keys).unseal(user.sealed, PLACE, user.id).decode())
+        return Ada(name, api.ring.unseal(user.sealed, PLACE, user.id).decode())
 
     return api.database.run(work)
 
 
-def signed_in(api: Api, role: Role = "operator", name: str = "ada") -> Browser:
-    """The browser of a new user with this role, who is logged in: with a session that no login took the time for."""
+def token_of_a_session(api: Place, role: Role = "operator", name: str = "ada") -> str:
+    """The cookie of a new user with this role, who is logged in: with a session that no login took the time for."""
     a_user(api, role, name)
     token = codes.new_token()
 
@@ -91,12 +108,17 @@ def signed_in(api: Api, role: Role = "operator", name: str = "ada") -> Browser:
         session_rows.begin(connection, {**row, "address": "127.0.0.1", "agent": "a test"}, lasts_s=3600.0)
 
     api.database.run(work)
+    return token
+
+
+def signed_in(api: Served, role: Role = "operator", name: str = "ada") -> Browser:
+    """The browser of a new user with this role, who is logged in."""
     browser = Browser(api.app.test_client())
-    browser.client.set_cookie("aegis-session", token)
+    browser.client.set_cookie(SESSION_COOKIE, token_of_a_session(api, role, name))
     return browser
 
 
-def recovery_code_of(api: Api, name: str) -> str:
+def recovery_code_of(api: Place, name: str) -> str:
     """Give a user one recovery code."""
     (code, *_) = codes.new_recovery_codes()
 

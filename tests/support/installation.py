@@ -109,6 +109,13 @@ class Installation:
         assert reply.status == 202, (reply.body, (self.data_dir / "logs" / "web.log").read_text()[-2000:])
         return str(reply.body["id"])
 
+    def capture(self, payment_id: str) -> None:
+        """Capture all that is held."""
+        reply = self.send(
+            "POST", f"/v1/payments/{payment_id}/captures", {}, 30, **{"Idempotency-Key": payment_id}
+        )
+        assert reply.status == 202, reply.body
+
     def wait_for_the_api(self) -> None:
         """Wait until none of many requests at once is refused, so that each process of the API has met some of them."""
 

@@ -20,7 +20,7 @@ WHY, SEEN = "settlement report of 20 November", "https://dashboard.example/charg
 DOWN = Unknown("status is down", kind=UnknownKind.HTTP_5XX)
 
 
-def doubtful(*, charges: bool = False, **options: Any) -> ScriptedGateway:
+def doubtful(*, name: str = "a", charges: bool = False, **options: Any) -> ScriptedGateway:
     """A gateway that never answers charges, and whose look-ups fail."""
 
     def script(request: Any) -> Any:
@@ -28,7 +28,7 @@ def doubtful(*, charges: bool = False, **options: Any) -> ScriptedGateway:
             gateway.charge(request)
         return Unknown("read timeout")
 
-    gateway = ScriptedGateway("a", script, **options)
+    gateway = ScriptedGateway(name, script, **options)
     gateway.look_up = lambda query: DOWN
     return gateway
 
