@@ -160,7 +160,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def asker(api: Api, path: str, shop: Merchant, operator: Merchant) -> Merchant:
-    return operator if path.startswith(("/v1/ops", "/v1/routing", "/v1/gateways")) else shop
+    return operator if path.startswith(("/v1/ops", "/v1/routing", "/v1/rules", "/v1/gateways")) else shop
 
 
 @pytest.mark.slow
