@@ -94,7 +94,8 @@ class Visit:
         """What axe finds on the page, by WCAG 2.2 AA and best practice."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(_AXE.read_text())
-        options = {"runOnly": {"type": "tag", "values": list(_RULES)}, "resultTypes": ["violations"]}
+        rules = {"type": "tag", "values": list(_RULES)}
+        options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
         found = self.page.evaluate("options => axe.run(document, options)", options)
         return [
             f"{violation['id']}: {node['target']} {node['failureSummary']}"
@@ -112,13 +113,18 @@ def visiting(
     size: tuple[int, int] = LAPTOP,
     theme: Theme = "light",
     scripts: bool = True,
+    for_axe: bool = False,
 ) -> Iterator[Visit]:
-    """A window of somebody with this session, or of nobody. Fails at the end if anything went wrong in it."""
+    """A window of somebody with this session, or of nobody. Fails at the end if anything went wrong in it.
+
+    `for_axe`: without the pages' content policy, because axe gives elements styles while it measures them.
+    """
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme=theme,
         reduced_motion="reduce",
         java_script_enabled=scripts,
+        bypass_csp=for_axe,
     )
     if token is not None:
         context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": url}])
