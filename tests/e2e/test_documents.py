@@ -34,7 +34,10 @@ NOT_RUN = {
         "runs until it is stopped; tests/unit/test_deployment_files.py checks each process of the Procfile",
         "it needs your gateways; the page about operating runs it where gateways answer",
     ],
-    "docs/howto/operate.md": ["needs a collector; tests/e2e/test_observed.py has one"],
+    "docs/howto/operate.md": [
+        "needs Docker; tests/unit/test_monitoring_files.py reads the files",
+        "needs a collector; tests/e2e/test_observed.py has one",
+    ],
     "docs/howto/write-a-hook.md": [
         "it needs your service and your mail server; tests/e2e/test_example_plugin.py installs and runs it",
     ],

@@ -16,7 +16,10 @@ from support.checkout import CHECKOUT
 from support.promql import METRIC_OF, series_in, series_of, unknown_in
 
 from aegis_worker.cli import cli
-from aegis_worker.observability.metrics.table import ALL
+from aegis_worker.observability.metrics.meter import Distribution
+from aegis_worker.observability.metrics.table import ALL, Metric
+from aegis_worker.queries.metrics import Reading
+from aegis_worker.queries.metrics_text import Sums, metrics_text
 
 PROMETHEUS, GRAFANA = CHECKOUT / "config" / "prometheus", CHECKOUT / "config" / "grafana"
 RULES: list[dict[str, Any]] = [
@@ -54,7 +57,14 @@ _WATCHED = {
 }
 
 
-def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
+# Of the one metric whose name does not follow Prometheus's conventions.
+_LINT_OF_OLD = {
+    "aegis_gateway_latency_ms metric names should not contain abbreviated units",
+    'aegis_gateway_latency_ms non-summary metrics should not have "quantile" label',
+}
+
+
+def promtool(*arguments: object, given: str = "") -> subprocess.CompletedProcess[str]:
     """Prometheus's own judge of rules; the test skips where it is not installed."""
     program = shutil.which("promtool")
     if program is None:
@@ -62,7 +72,7 @@ def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
             "there is no promtool: scripts/debian-extras installs it on Debian (the package prometheus)"
         )
     return subprocess.run(
-        [program, *map(str, arguments)], capture_output=True, text=True, timeout=240, check=False
+        [program, *map(str, arguments)], input=given, capture_output=True, text=True, timeout=240, check=False
     )
 
 
@@ -135,6 +145,19 @@ def test_alerts_fire_when_they_should_and_no_other_does() -> None:
     assert told.returncode == 0, told.stdout + told.stderr
 
 
+def test_prometheus_takes_every_metric_as_metrics_tells_it() -> None:
+    took = Distribution()
+    took.add(0.2)
+    shared = [Reading(metric, _labels(metric), 1.0) for metric in ALL if metric.source == "shared"]
+    counted = [metric for metric in ALL if metric.source == "processes"]
+    sums = Sums(
+        {(metric, _labels(metric)): 2.0 for metric in counted if metric.kind == "counter"},
+        {(metric, _labels(metric)): took for metric in counted if metric.kind == "histogram"},
+    )
+    told = promtool("check", "metrics", given=metrics_text(shared, sums).decode())
+    assert (set(told.stderr.splitlines()), told.stdout) == (_LINT_OF_OLD, "")
+
+
 @pytest.mark.parametrize("board", DASHBOARDS)
 def test_a_dashboard_can_be_provisioned(board: str) -> None:
     dashboard = DASHBOARDS[board]
@@ -202,6 +225,10 @@ def test_prometheus_finds_the_token_where_its_container_writes_it() -> None:
 
 def _without_variables(query: str) -> str:
     return query.replace("$__rate_interval", "1m").replace("$gateway", ".*")
+
+
+def _labels(metric: Metric) -> tuple[str, ...]:
+    return tuple("any" for _ in metric.labels)
 
 
 def _cells(at: dict[str, int]) -> list[tuple[int, int]]:
