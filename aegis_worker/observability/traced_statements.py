@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 from .tracing import TRACING, failed
 
 _PREPARED = re.compile(r"\bEXECUTE (\w+)")
-_VERB = re.compile(r"\s*(\w+)")
+_WORD = re.compile(r"\w+")
 
 
 def trace_statements(engine: Engine) -> None:
@@ -24,8 +24,8 @@ def statement_name(statement: str) -> str:
     """What a statement is called: the name that it was prepared under, or its first word."""
     if (prepared := _PREPARED.search(statement)) is not None:
         return prepared[1]
-    verb = _VERB.match(statement)
-    return verb[1].upper() if verb is not None else "statement"
+    verb = _WORD.match(statement.lstrip())
+    return verb[0].upper() if verb is not None else "statement"
 
 
 def _begin(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:

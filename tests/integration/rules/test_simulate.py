@@ -21,6 +21,7 @@ from aegis_worker.queries import rules_simulation
 from aegis_worker.queries.past_payments import newest
 from aegis_worker.queries.rules_simulation import simulate_rules
 from aegis_worker.rules.rule import RulesConfig
+from aegis_worker.terminal.installation import cli_actor
 
 __all__ = ["aegis"]
 
@@ -164,7 +165,7 @@ def test_from_a_shell_rules_are_checked_tried_applied_and_taken_back(
     assert "Counters begin empty" in tried.err
     assert aegis("rules", "simulate", str(draft), "--json").json["payments"] == 5
     applied = aegis("rules", "apply", str(draft), "--reason", "a wave of stolen cards", "--json").json
-    assert (applied["version"], applied["actor"]) == (1, "cli:asha")
+    assert (applied["version"], applied["actor"]) == (1, cli_actor())
     assert "large" in aegis("rules", "show").out
     assert aegis("rules", "show", "--json").json == applied
     back = aegis("rules", "apply", "--back-to-file", "--reason", "the wave is over")
