@@ -212,7 +212,8 @@ def test_no_span_holds_what_somebody_sent(shop: Merchant, collector: Collector) 
 def test_callers_can_not_have_everything_traced(collector: Collector) -> None:
     trace(collector, share="0")
     followed = [TRACING.root("request", "server", TRACED) for _ in range(1000)]
-    assert 100 <= sum(span is not None for span in followed) <= 300  # some seconds may have begun meanwhile
+    # Of this second's hundred, tests before may have taken some; and some seconds may begin meanwhile.
+    assert 0 < sum(span is not None for span in followed) <= 300
 
 
 def test_a_method_that_is_none_names_no_span(api: Api, collector: Collector) -> None:
