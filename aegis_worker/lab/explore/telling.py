@@ -84,7 +84,7 @@ def _true(how: str, ledger: Ledger, entry: Entry, setup: GatewaySetup) -> Tellin
         told = next(one for one in ledger.entries if one.ref == entry.ref)
         ledger = ledger.changed(told, replace(told, owes=False))
     event = Told(ledger.name, entry.key, entry.ref, kind, entry.minor)
-    return Telling(joined(how, _words(event)), 0, event, ledger)
+    return Telling(joined(how, _words(event, ledger)), 0, event, ledger)
 
 
 def kind_of(entry: Entry) -> str:
@@ -108,8 +108,11 @@ def _odd(ledger: Ledger, entry: Entry) -> Iterator[Telling]:
         for minor in (entry.minor, _ODD_MINOR):
             event = Told(ledger.name, entry.key, entry.ref, kind, minor, is_odd=True)
             other = "" if minor == entry.minor else " of another amount"
-            yield Telling(f"out of turn, {_words(event)}{other}", 1, event, ledger)
+            yield Telling(f"out of turn, {_words(event, ledger)}{other}", 1, event, ledger)
 
 
-def _words(event: Told) -> str:
-    return f"{event.kind} of attempt {hop_of(event.reference)}"
+def _words(event: Told, ledger: Ledger) -> str:
+    """The event's kind and attempt, and which call of several under one key it is about: no two moves read alike."""
+    is_one_of_several = sum(entry.key == event.reference for entry in ledger.entries) > 1
+    which = f" as {event.ref}" if is_one_of_several else ""
+    return f"{event.kind} of attempt {hop_of(event.reference)}{which}"

@@ -46,7 +46,9 @@ from .answers import ask_later, end_attempt
 from .news import may_be_late_s, news
 from .room import Room
 from .steps import ask, review, unreachable_because
-from .twins import adopted, asks_for_twins, found_twins
+from .twins import adopted, asks_for_twins, found_twins, tells_of_another
+
+_TOLD_OF_ANOTHER = Unknown("it has told of another charge only", kind=UnknownKind.NO_LOOK_UP)
 
 
 class Sync(Room):
@@ -88,6 +90,10 @@ def _question(work: Work, position: int) -> Step:
 
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     subject, outcome = work.subject, answer.outcome
+    if _is_about_own(work) and tells_of_another(work, outcome):
+        if isinstance(outcome, Approved) and _stands(outcome):
+            return _other_to_a_person(work, answer, outcome)
+        outcome = _TOLD_OF_ANOTHER
     if _tells_nothing(outcome):
         if subject.outcome.twin is not None:
             return _twin_to_a_person(work, answer)
@@ -145,6 +151,14 @@ def _twin_to_a_person(work: Work, answer: Answer) -> Settled:
     reason = f"there may be a second charge: {subject.outcome.twin}"
     work, ended = end_attempt(work, answer, subject.status, replace(subject.outcome, twin=None))
     return _to_a_person(work, ended, [], reason, type(answer.outcome).__name__)
+
+
+def _other_to_a_person(work: Work, answer: Answer, other: Approved) -> Settled:
+    """The payment's own charge was answered, the other was told of: both may have been taken. A person looks there."""
+    subject = work.subject
+    reason = f"{subject.gateway} tells of a charge {other.gateway_ref} beside the payment's own, {subject.gateway_ref}"
+    work, ended = end_attempt(work, answer, subject.status, subject.outcome)
+    return _to_a_person(work, ended, [], reason, type(other).__name__)
 
 
 def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAttempt, list[Fact]]:

@@ -180,6 +180,37 @@ def test_a_second_charge_under_our_reference_is_a_persons(shop: Shop) -> None:
     assert shop.state(payment_id) is State.SUCCESS
 
 
+def test_a_second_charge_is_a_persons_though_the_payments_own_was_never_told_of(shop: Shop) -> None:
+    payment_id = shop.pay()
+    own = payment_of(shop.database, payment_id).gateway_ref
+    shop.takes(authorisation(payment_id, pspReference="SECOND7HXSKGK8200"))
+    job = job_of(shop.database, payment_id)
+    assert (job["status"], job["reason"]) == (
+        "review",
+        f"adyen tells of a charge SECOND7HXSKGK8200 beside the payment's own, {own}",
+    )
+    assert (shop.state(payment_id), row_is_fold(shop.database, payment_id)) == (State.SUCCESS, True)
+
+
+def test_a_second_charge_that_was_refused_or_given_back_says_nothing_of_the_payments_own(shop: Shop) -> None:
+    payment_id = shop.pay()
+    shop.takes(authorisation(payment_id, pspReference="SECOND7HXSKGK8200", success="false"))
+    job = job_of(shop.database, payment_id)
+    assert (job["status"], job["reason"]) == ("failed", "it has told of another charge only")
+    shop.takes(
+        authorisation(payment_id, pspReference="SECOND7HXSKGK8200"),
+        authorisation(
+            payment_id,
+            eventCode="REFUND",
+            pspReference="REF7HXSKGK820000",
+            originalReference="SECOND7HXSKGK8200",
+        ),
+    )
+    assert job_of(shop.database, payment_id)["status"] == "failed"
+    payment = payment_of(shop.database, payment_id)
+    assert (payment.state, payment.refunded_minor) == (State.SUCCESS, 0)
+
+
 def test_what_adyen_s_reversal_gave_back_becomes_a_refund(shop: Shop) -> None:
     payment_id = shop.pay()
     psp = str(payment_of(shop.database, payment_id).gateway_ref)
