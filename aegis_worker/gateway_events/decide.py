@@ -77,6 +77,11 @@ def asked(event: ClaimedEvent, matched: Matched) -> Asked:
     return "open" if matched.number is None else "given_up"
 
 
+def is_of_given_up(matched: Matched) -> bool:
+    """Whether the event is of a charge that was given up as refused or absent, whatever its payment stands on."""
+    return matched.charge in ("DECLINED", "NOT_SENT")
+
+
 class Unbelieved(Struct, frozen=True):
     """What a gateway said of a dispute is not written down. Asking again may tell something else."""
 

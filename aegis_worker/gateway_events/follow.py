@@ -22,7 +22,7 @@ from aegis_worker.persistence.asking import ask_now, is_held, recheck_now, sync_
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.entity_rows import charge_is_settled, check_now, open_checks
 
-from .decide import asked, behind_a_job, decide
+from .decide import asked, behind_a_job, decide, is_of_given_up
 from .disputes import ask_about, of_event
 
 log = structlog.get_logger(__name__)
@@ -115,6 +115,9 @@ def _have_asked(connection: Connection, followed: Followed, matched: Matched) ->
     what = asked(followed.claimed, matched)
     if what == "charged":
         is_asked = sync_now(connection, matched.payment_id)
+        if is_asked and matched.number is not None and is_of_given_up(matched):
+            # The sync may not be shown it yet, so it is looked for anew.
+            recheck_now(connection, [(matched.payment_id, matched.number, None)])
         return followed if is_asked else behind_a_job(followed.claimed, matched)
     if what == "settled":
         charge_is_settled(connection, matched.payment_id)

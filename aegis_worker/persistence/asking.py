@@ -84,10 +84,10 @@ def sync_now(connection: Connection, payment_id: str) -> bool:
 
 
 # A charge that stands, and was heard of under another reference as well, may have a twin. What it was heard of as is kept,
-# because some gateways can't be asked for it.
+# because some gateways can't be asked for it. The looks begin anew: a look-up may show only later what was told of by now.
 _RECHECK_NOW = """
 UPDATE attempts a
-SET recheck_at = clock_timestamp(), rechecks = CASE WHEN a.status = 'APPROVED' THEN 0 ELSE a.rechecks END,
+SET recheck_at = clock_timestamp(), rechecks = 0,
     outcome = CASE WHEN a.status = 'APPROVED'
         THEN coalesce(a.outcome, '{}')
             || jsonb_build_object('twin', 'its gateway has told of it as ' || c.gateway_ref || ' too')

@@ -418,6 +418,19 @@ def test_what_a_zombie_hears_too_late_is_asked_about_at_once(database):
     assert late["due"]
 
 
+def test_a_charge_that_is_told_of_after_the_last_look_is_looked_for_until_it_shows(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    gateway.look_up = lambda query: HARD
+    payment_id, parts = failed_payment(database, gateway)
+    for _ in LADDER_S:
+        rechecked(database, parts)
+    assert rechecked(database, parts)["asked"] == 0
+    parts.jobs.recheck_now([(payment_id, 1, None)])
+    assert recheck_now(database, parts) == {"asked": 1, "found": 0}
+    gateway.look_up = lambda query: Approved("ch_late")
+    assert rechecked(database, parts) == {"asked": 1, "found": 1}
+
+
 def test_two_rechecks_at_once_ask_about_each_charge_once(database):
     gateway = ScriptedGateway("a", lambda request: HARD)
     for number in range(20):

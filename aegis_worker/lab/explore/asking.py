@@ -69,7 +69,7 @@ def _told_of(row: AttemptRow, charges: Collection[tuple[int, str | None]], now: 
         return row
     refs = [ref for number, ref in charges if number == attempt.number]
     if refs and attempt.status in _GIVEN_UP:
-        return replace(row, recheck_at=now)
+        return replace(row, recheck_at=now, rechecks=0)
     others = [ref for ref in refs if None not in (ref, attempt.gateway_ref) and ref != attempt.gateway_ref]
     if not others or attempt.status is not AttemptStatus.APPROVED:
         return row

@@ -9,7 +9,7 @@ from aegis_worker.domain.gateway_events import ClaimedEvent, Matched
 from aegis_worker.domain.gateway_keys import is_ordered, named_by, order_number, ordered_in
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
-from aegis_worker.gateway_events.decide import asked, behind_a_job, decide
+from aegis_worker.gateway_events.decide import asked, behind_a_job, decide, is_of_given_up
 
 from .asking import ask_now, recheck_now, swept_now, sync_now
 from .rows import Rows
@@ -114,6 +114,8 @@ def _have_asked(rows: Rows, claimed: ClaimedEvent, matched: Matched) -> Rows | N
     """None where another job is open (`follow._have_asked`)."""
     what = asked(claimed, matched)
     if what == "charged":
+        if matched.number is not None and is_of_given_up(matched):
+            rows = recheck_now(rows, ((matched.number, None),), 0.0)
         return sync_now(rows, 0.0)
     order = None if matched.order is None else _order(rows, claimed.reference or "", matched.number or 0)
     if what == "order" and order is not None:
