@@ -126,6 +126,7 @@ def test_what_cannot_be_read_keeps_what_was_there_and_says_so(parts: Worker) -> 
         app = Top(one_after_the_other, lambda *line: "", interval_s=3600)
         async with app.run_test(size=(160, 40)) as pilot:
             await shown(pilot, "not audited yet")
+            await app.workers.wait_for_complete()  # while a look is under way no other begins
             await pilot.press("r")
             await shown(pilot, "not updated: PostgreSQL is away")
             assert "not audited yet" in texts(pilot)
