@@ -30,6 +30,10 @@ _CHATTY = (
     "urllib3",
 )
 
+# One list for the life of the process, because a logger that was used keeps the list it was bound to: so it follows
+# when logs are configured again, and when a test captures them.
+_PROCESSORS: list[Any] = []
+
 
 def configure_logs(level: str, form: LogFormat = "auto") -> None:
     """Send structlog, the standard library's logging and Python's warnings to standard error, redacted.
@@ -42,8 +46,9 @@ def configure_logs(level: str, form: LogFormat = "auto") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    _PROCESSORS[:] = [*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

@@ -114,3 +114,17 @@ app.log.setup("WARNING", redirect_stdouts=True)
 util.error("Process %s", "one")
 """
     assert [event["event"] for event in written_by(told)] == ["Process one"]
+
+
+def test_a_logger_that_was_used_follows_when_logs_are_configured_again() -> None:
+    program = """
+import structlog
+from structlog.testing import capture_logs
+log = structlog.get_logger("a")
+log.warning("before")
+configure_logs("INFO")
+with capture_logs() as lines:
+    log.warning("captured")
+assert [line["event"] for line in lines] == ["captured"]
+"""
+    assert [line["event"] for line in written_by(program)] == ["before"]
