@@ -12,7 +12,7 @@ import httpx
 
 from . import transport
 from .calls import Answer, Call, NoAnswer
-from .flows import Flow, Pause, Retries, Way, answered, batch, ended
+from .flows import Flow, Pause, Retries, Way, answered, batch, done, ended
 from .models import BatchLine, BatchResult
 from .resources import AsyncResources, Resources
 from .version import VERSION
@@ -56,7 +56,7 @@ class Client(Resources):
         pause: Callable[[float], bool] = _sleep,
         agent: str = f"aegis-client/{VERSION}",
     ) -> None:
-        super().__init__()
+        super().__init__(self._sent)
         self.url = transport.checked(url)
         self._answer_within_s, self._pause = answer_within_s, pause
         self._sockets = transport.Sockets()
@@ -89,6 +89,9 @@ class Client(Resources):
                 step = flow.send(self._done(step))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+
+    def _sent(self, asked: Call) -> Any:
+        return self.run(done(asked, self._way))
 
     def _done(self, step: Call | Pause) -> Answer | NoAnswer | bool:
         if isinstance(step, Pause):
@@ -123,7 +126,7 @@ class AsyncClient(AsyncResources):
         retries: Retries | None = None,
         agent: str = f"aegis-client/{VERSION}",
     ) -> None:
-        super().__init__()
+        super().__init__(self._sent)
         self.url = transport.checked(url)
         self._answer_within_s = answer_within_s
         self._way = Way(self.url, retries or Retries(), time.monotonic)
@@ -155,6 +158,9 @@ class AsyncClient(AsyncResources):
                 step = flow.send(await self._done(step))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+
+    async def _sent(self, asked: Call) -> Any:
+        return await self.run(done(asked, self._way))
 
     async def _done(self, step: Call | Pause) -> Answer | NoAnswer | bool:
         if isinstance(step, Pause):

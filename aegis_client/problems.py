@@ -128,12 +128,6 @@ class InvalidState(ApiError):
     code = "invalid_state"
 
 
-class InvalidWebhook(ApiError):
-    """The event's signature, age or form is wrong."""
-
-    code = "invalid_webhook"
-
-
 class JobOpen(ApiError):
     """A job of the payment is under way, or changing hands."""
 
@@ -198,12 +192,6 @@ class SensitiveDataRejected(ApiError):
     """The request holds a card number."""
 
     code = "sensitive_data_rejected"
-
-
-class TooBusy(ApiError):
-    """Too many requests of this kind are under way."""
-
-    code = "too_busy"
 
 
 class TooManyWaiting(ApiError):

@@ -5,22 +5,19 @@ Written by scripts/documents from the OpenAPI document of the API: change that.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import Any, Literal, TypeVar, Unpack
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, Unpack
 
 from . import models
-from .calls import call, part
-from .flows import Flow, Way, done
+from .calls import Call, call, part
 from .pages import AsyncPages, Pages
-
-T = TypeVar("T")
 
 
 class Resource:
-    """Some operations of an API."""
+    """Some operations of an API. `send` makes a call, and gives the JSON object of its answer."""
 
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
+    def __init__(self, send: Callable[[Call], Any]) -> None:
+        self._send = send
 
 
 class Payments(Resource):
@@ -34,7 +31,7 @@ class Payments(Resource):
         **body: Unpack[models.PaymentRequest],
     ) -> models.DecidedPayment | models.AcceptedPayment:
         """Accept a payment."""
-        return self._resources.run(done(call("POST", "/v1/payments", body=body, idempotency_key=idempotency_key, wait_s=wait_s), self._resources._way))
+        return self._send(call("POST", "/v1/payments", body=body, idempotency_key=idempotency_key, wait_s=wait_s))
 
     def list(
         self,
@@ -55,17 +52,17 @@ class Payments(Resource):
     ) -> Pages[models.Payment]:
         """List payments, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def get(self, payment_id: str, *, expand: str | None = None) -> models.ExpandedPayment:
         """Look at a payment."""
-        return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}", query={"expand": expand}), self._resources._way))
+        return self._send(call("GET", f"/v1/payments/{part(payment_id)}", query={"expand": expand}))
 
     def sync(self, payment_id: str) -> models.JobAnswer:
         """Ask the gateway about a payment now."""
-        return self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/sync"), self._resources._way))
+        return self._send(call("POST", f"/v1/payments/{part(payment_id)}/sync"))
 
     def events(
         self,
@@ -77,7 +74,7 @@ class Payments(Resource):
     ) -> Pages[models.Event]:
         """A payment's events, oldest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/events", query={"limit": page_size, "as_of": as_of, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/events", query={"limit": page_size, "as_of": as_of, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -88,7 +85,7 @@ class Payments(Resource):
         expand: Literal["exchange"] | None = None,
     ) -> models.ExpandedAttemptList:
         """A payment's attempts: every call to a gateway."""
-        return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/attempts", query={"expand": expand}), self._resources._way))
+        return self._send(call("GET", f"/v1/payments/{part(payment_id)}/attempts", query={"expand": expand}))
 
     def capture(
         self,
@@ -98,7 +95,7 @@ class Payments(Resource):
         **body: Unpack[models.CaptureRequest],
     ) -> models.OrderedCapture:
         """Capture what a payment holds, or a part of it."""
-        return self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return self._send(call("POST", f"/v1/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key))
 
     def captures(
         self,
@@ -109,7 +106,7 @@ class Payments(Resource):
     ) -> Pages[models.Capture]:
         """List a payment's captures, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/captures", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/captures", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -121,7 +118,7 @@ class Payments(Resource):
         **body: Unpack[models.CancelRequest],
     ) -> models.OrderedVoid:
         """Cancel a payment."""
-        return self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return self._send(call("POST", f"/v1/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key))
 
     def refund(
         self,
@@ -131,7 +128,7 @@ class Payments(Resource):
         **body: Unpack[models.RefundRequest],
     ) -> models.OrderedRefund:
         """Refund what was captured, or a part of it."""
-        return self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return self._send(call("POST", f"/v1/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key))
 
     def refunds(
         self,
@@ -142,7 +139,7 @@ class Payments(Resource):
     ) -> Pages[models.Refund]:
         """List a payment's refunds, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/refunds", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/refunds", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -155,7 +152,7 @@ class Payments(Resource):
     ) -> Pages[models.Void]:
         """List a payment's cancels, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/voids", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/voids", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -168,7 +165,7 @@ class Payments(Resource):
     ) -> Pages[models.Dispute]:
         """List a payment's disputes, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/disputes", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/disputes", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -180,11 +177,11 @@ class Payments(Resource):
         **body: Unpack[models.ConfirmRequest],
     ) -> models.Payment | models.DecidedPayment:
         """Hand on what the payer brought back."""
-        return self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/confirm", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return self._send(call("POST", f"/v1/payments/{part(payment_id)}/confirm", body=body, idempotency_key=idempotency_key))
 
     def explain(self, payment_id: str) -> models.Explanation:
         """Why a payment is in its state."""
-        return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/explain"), self._resources._way))
+        return self._send(call("GET", f"/v1/payments/{part(payment_id)}/explain"))
 
 
 class Captures(Resource):
@@ -192,7 +189,7 @@ class Captures(Resource):
 
     def get(self, capture_id: str) -> models.Capture:
         """Look at a capture."""
-        return self._resources.run(done(call("GET", f"/v1/captures/{part(capture_id)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/captures/{part(capture_id)}"))
 
     def list(
         self,
@@ -206,7 +203,7 @@ class Captures(Resource):
     ) -> Pages[models.Capture]:
         """List captures of all payments, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/captures", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/captures", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -216,7 +213,7 @@ class Voids(Resource):
 
     def get(self, void_id: str) -> models.Void:
         """Look at a cancel."""
-        return self._resources.run(done(call("GET", f"/v1/voids/{part(void_id)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/voids/{part(void_id)}"))
 
     def list(
         self,
@@ -230,7 +227,7 @@ class Voids(Resource):
     ) -> Pages[models.Void]:
         """List cancels of all payments, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/voids", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/voids", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -240,7 +237,7 @@ class Refunds(Resource):
 
     def get(self, refund_id: str) -> models.Refund:
         """Look at a refund."""
-        return self._resources.run(done(call("GET", f"/v1/refunds/{part(refund_id)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/refunds/{part(refund_id)}"))
 
     def list(
         self,
@@ -254,7 +251,7 @@ class Refunds(Resource):
     ) -> Pages[models.Refund]:
         """List refunds of all payments, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/refunds", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/refunds", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -264,7 +261,7 @@ class Disputes(Resource):
 
     def get(self, dispute_id: str) -> models.Dispute:
         """Look at a dispute."""
-        return self._resources.run(done(call("GET", f"/v1/disputes/{part(dispute_id)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/disputes/{part(dispute_id)}"))
 
     def list(
         self,
@@ -278,7 +275,7 @@ class Disputes(Resource):
     ) -> Pages[models.Dispute]:
         """List disputes of all payments, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/disputes", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/disputes", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -288,19 +285,19 @@ class Tokens(Resource):
 
     def create(self, *, idempotency_key: str, **body: Unpack[models.TokenRequest]) -> models.Token:
         """Take a token for a card."""
-        return self._resources.run(done(call("POST", "/v1/tokens", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return self._send(call("POST", "/v1/tokens", body=body, idempotency_key=idempotency_key))
 
     def list(self, *, customer_id: str | None = None) -> models.TokenList:
         """List a customer's cards."""
-        return self._resources.run(done(call("GET", "/v1/tokens", query={"customer_id": customer_id}), self._resources._way))
+        return self._send(call("GET", "/v1/tokens", query={"customer_id": customer_id}))
 
     def get(self, token_id: str) -> models.Token:
         """Look at a token."""
-        return self._resources.run(done(call("GET", f"/v1/tokens/{part(token_id)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/tokens/{part(token_id)}"))
 
     def destroy(self, token_id: str) -> None:
         """Destroy a card."""
-        return self._resources.run(done(call("DELETE", f"/v1/tokens/{part(token_id)}"), self._resources._way))
+        return self._send(call("DELETE", f"/v1/tokens/{part(token_id)}"))
 
 
 class Analytics(Resource):
@@ -321,7 +318,7 @@ class Analytics(Resource):
         currency: str | None = None,
     ) -> models.Analytics:
         """What payments came to over time."""
-        return self._resources.run(done(call("GET", "/v1/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency}), self._resources._way))
+        return self._send(call("GET", "/v1/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency}))
 
 
 class Customers(Resource):
@@ -336,7 +333,7 @@ class Customers(Resource):
     ) -> Pages[models.Payment]:
         """A customer's payments, newest first, and what all of them came to."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", f"/v1/customers/{part(customer_id)}/payments", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/customers/{part(customer_id)}/payments", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -355,13 +352,13 @@ class Jobs(Resource):
     ) -> Pages[models.Job]:
         """List jobs, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/jobs", query={"limit": page_size, "status": status, "review_kind": review_kind, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/jobs", query={"limit": page_size, "status": status, "review_kind": review_kind, "payment_id": payment_id, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def get(self, job_id: str) -> models.Job:
         """Look at a job."""
-        return self._resources.run(done(call("GET", f"/v1/jobs/{part(job_id)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/jobs/{part(job_id)}"))
 
 
 class WebhookEndpoints(Resource):
@@ -369,15 +366,15 @@ class WebhookEndpoints(Resource):
 
     def create(self, **body: Unpack[models.EndpointRequest]) -> models.NewEndpoint:
         """Register a URL to which events are posted."""
-        return self._resources.run(done(call("POST", "/v1/webhook-endpoints", body=body), self._resources._way))
+        return self._send(call("POST", "/v1/webhook-endpoints", body=body))
 
     def list(self) -> models.EndpointList:
         """List the active endpoints, oldest first."""
-        return self._resources.run(done(call("GET", "/v1/webhook-endpoints"), self._resources._way))
+        return self._send(call("GET", "/v1/webhook-endpoints"))
 
     def disable(self, endpoint_id: str) -> None:
         """Stop posting events to an endpoint."""
-        return self._resources.run(done(call("DELETE", f"/v1/webhook-endpoints/{part(endpoint_id)}"), self._resources._way))
+        return self._send(call("DELETE", f"/v1/webhook-endpoints/{part(endpoint_id)}"))
 
 
 class WebhookDeliveries(Resource):
@@ -393,7 +390,7 @@ class WebhookDeliveries(Resource):
     ) -> Pages[models.Delivery]:
         """List deliveries, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/webhook-deliveries", query={"limit": page_size, "payment_id": payment_id, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/webhook-deliveries", query={"limit": page_size, "payment_id": payment_id, "status": status, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -403,7 +400,7 @@ class Events(Resource):
 
     def redeliver(self, event_id: str) -> models.Redelivery:
         """Post an event again."""
-        return self._resources.run(done(call("POST", f"/v1/events/{part(event_id)}/redeliver"), self._resources._way))
+        return self._send(call("POST", f"/v1/events/{part(event_id)}/redeliver"))
 
 
 class Ops(Resource):
@@ -418,13 +415,13 @@ class Ops(Resource):
     ) -> Pages[models.Review]:
         """Payments that wait for a person, oldest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/reviews", query={"limit": page_size, "kind": kind, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/reviews", query={"limit": page_size, "kind": kind, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def explain(self, payment_id: str) -> models.Explanation:
         """Why any merchant's payment is in its state."""
-        return self._resources.run(done(call("GET", f"/v1/ops/payments/{part(payment_id)}/explain"), self._resources._way))
+        return self._send(call("GET", f"/v1/ops/payments/{part(payment_id)}/explain"))
 
     def stuck(
         self,
@@ -437,7 +434,7 @@ class Ops(Resource):
         dead_within_s: int | None = None,
     ) -> models.StuckList:
         """What is stuck: what should have moved on by itself and has not."""
-        return self._resources.run(done(call("GET", "/v1/ops/stuck", query={"limit": page_size, "due_after_s": due_after_s, "lease_after_s": lease_after_s, "doubt_after_s": doubt_after_s, "outbox_after_s": outbox_after_s, "dead_within_s": dead_within_s}), self._resources._way))
+        return self._send(call("GET", "/v1/ops/stuck", query={"limit": page_size, "due_after_s": due_after_s, "lease_after_s": lease_after_s, "doubt_after_s": doubt_after_s, "outbox_after_s": outbox_after_s, "dead_within_s": dead_within_s}))
 
     def resolve(
         self,
@@ -447,15 +444,15 @@ class Ops(Resource):
         **body: Unpack[models.Resolution],
     ) -> models.Approval | models.Resolved:
         """Decide about a payment that waits for a person."""
-        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/resolve", body=body, if_match=if_match), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/resolve", body=body, if_match=if_match))
 
     def erase(self, **body: Unpack[models.ErasureRequest]) -> models.Erasure:
         """Erase what is known of a customer."""
-        return self._resources.run(done(call("POST", "/v1/ops/erasures", body=body), self._resources._way))
+        return self._send(call("POST", "/v1/ops/erasures", body=body))
 
     def outbox(self) -> models.Outbox:
         """How many events wait for delivery."""
-        return self._resources.run(done(call("GET", "/v1/ops/outbox"), self._resources._way))
+        return self._send(call("GET", "/v1/ops/outbox"))
 
     def audit_log(
         self,
@@ -468,7 +465,7 @@ class Ops(Resource):
     ) -> Pages[models.AuditLogEntry]:
         """Who decided what, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "actor": actor, "action": action, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "actor": actor, "action": action, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -483,7 +480,7 @@ class Ops(Resource):
     ) -> Pages[models.Incident]:
         """What the audit found wrong, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/incidents", query={"limit": page_size, "invariant": invariant, "payment_id": payment_id, "open": open, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/incidents", query={"limit": page_size, "invariant": invariant, "payment_id": payment_id, "open": open, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -497,21 +494,21 @@ class Ops(Resource):
     ) -> Pages[models.Approval]:
         """What was asked for and needs or needed a second person, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/approvals", query={"limit": page_size, "status": status, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/approvals", query={"limit": page_size, "status": status, "payment_id": payment_id, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def approval(self, approval_id: str) -> models.Approval:
         """One approval, with all that was asked for."""
-        return self._resources.run(done(call("GET", f"/v1/ops/approvals/{part(approval_id)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/ops/approvals/{part(approval_id)}"))
 
     def approve(self, approval_id: str, **body: Unpack[models.Approve]) -> models.Approval:
         """Approve what another person asked for, and carry it out."""
-        return self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/approve", body=body), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/approvals/{part(approval_id)}/approve", body=body))
 
     def refuse(self, approval_id: str, **body: Unpack[models.Refuse]) -> models.Approval:
         """Refuse what was asked for, or take back what you asked for yourself."""
-        return self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/refuse", body=body), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/approvals/{part(approval_id)}/refuse", body=body))
 
     def refund(
         self,
@@ -522,7 +519,7 @@ class Ops(Resource):
         **body: Unpack[models.OperatorRefundRequest],
     ) -> models.OperatorRefund:
         """Refund any merchant's payment."""
-        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key, if_match=if_match))
 
     def capture(
         self,
@@ -533,7 +530,7 @@ class Ops(Resource):
         **body: Unpack[models.OperatorCaptureRequest],
     ) -> models.OrderedCapture:
         """Capture what any merchant's payment holds, or a part of it."""
-        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match))
 
     def cancel(
         self,
@@ -544,11 +541,11 @@ class Ops(Resource):
         **body: Unpack[models.OperatorOrderRequest],
     ) -> models.OrderedVoid:
         """Cancel any merchant's payment."""
-        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match))
 
     def safety(self) -> models.Safety:
         """Is money safe?."""
-        return self._resources.run(done(call("GET", "/v1/ops/safety"), self._resources._way))
+        return self._send(call("GET", "/v1/ops/safety"))
 
     def doubts(
         self,
@@ -558,17 +555,17 @@ class Ops(Resource):
     ) -> Pages[models.Doubt]:
         """Payments in doubt, oldest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/doubts", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/doubts", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def payments_by_minute(self, *, minutes: int | None = None) -> models.PaymentsByMinute:
         """How many payments were accepted, minute by minute."""
-        return self._resources.run(done(call("GET", "/v1/ops/payments-by-minute", query={"minutes": minutes}), self._resources._way))
+        return self._send(call("GET", "/v1/ops/payments-by-minute", query={"minutes": minutes}))
 
     def gateways_by_minute(self, *, minutes: int | None = None) -> models.GatewaysByMinute:
         """How gateways answered, minute by minute."""
-        return self._resources.run(done(call("GET", "/v1/ops/gateways-by-minute", query={"minutes": minutes}), self._resources._way))
+        return self._send(call("GET", "/v1/ops/gateways-by-minute", query={"minutes": minutes}))
 
     def payments(
         self,
@@ -590,13 +587,13 @@ class Ops(Resource):
     ) -> Pages[models.FoundPayment]:
         """Payments of all merchants, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "q": q, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "q": q, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def ask(self, payment_id: str) -> models.Asked:
         """Ask the gateways about a payment, and get their answers at once."""
-        return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/ask"), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/ask"))
 
     def reconciliations(
         self,
@@ -606,7 +603,7 @@ class Ops(Resource):
     ) -> Pages[models.Run]:
         """Runs of reconciliation, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/reconciliations", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/reconciliations", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -618,7 +615,7 @@ class Ops(Resource):
     ) -> Pages[models.EndpointHealth]:
         """Webhook endpoints of all merchants, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/webhook-endpoints", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/webhook-endpoints", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
@@ -630,17 +627,17 @@ class Ops(Resource):
     ) -> Pages[models.Delivery]:
         """Deliveries of all merchants that were given up, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/dead-deliveries", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/dead-deliveries", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def redeliver(self, event_id: str) -> models.Redelivery:
         """Post an event of any merchant again."""
-        return self._resources.run(done(call("POST", f"/v1/ops/events/{part(event_id)}/redeliver"), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/events/{part(event_id)}/redeliver"))
 
     def test(self, endpoint_id: str) -> models.Tried:
         """Post a test event to an endpoint, and get its answer at once."""
-        return self._resources.run(done(call("POST", f"/v1/ops/webhook-endpoints/{part(endpoint_id)}/test"), self._resources._way))
+        return self._send(call("POST", f"/v1/ops/webhook-endpoints/{part(endpoint_id)}/test"))
 
 
 class Routing(Resource):
@@ -648,11 +645,11 @@ class Routing(Resource):
 
     def get(self) -> models.Routing:
         """The routing configuration in force."""
-        return self._resources.run(done(call("GET", "/v1/routing"), self._resources._way))
+        return self._send(call("GET", "/v1/routing"))
 
     def put(self, *, if_match: int, **body: Unpack[models.RoutingPut]) -> models.Routing:
         """Change the routing configuration."""
-        return self._resources.run(done(call("PUT", "/v1/routing", body=body, if_match=if_match), self._resources._way))
+        return self._send(call("PUT", "/v1/routing", body=body, if_match=if_match))
 
     def versions(
         self,
@@ -662,17 +659,17 @@ class Routing(Resource):
     ) -> Pages[models.RoutingVersion]:
         """Who changed routing, when and why, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/routing/versions", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/routing/versions", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def simulate(self, **body: Unpack[models.SimulationRequest]) -> models.Simulation:
         """Try a configuration on past payments."""
-        return self._resources.run(done(call("POST", "/v1/routing/simulate", body=body), self._resources._way))
+        return self._send(call("POST", "/v1/routing/simulate", body=body))
 
     def experiment(self, experiment: str, *, since: str | None = None) -> models.Experiment:
         """The results of an A/B test."""
-        return self._resources.run(done(call("GET", f"/v1/routing/experiments/{part(experiment)}", query={"since": since}), self._resources._way))
+        return self._send(call("GET", f"/v1/routing/experiments/{part(experiment)}", query={"since": since}))
 
 
 class Rules(Resource):
@@ -680,11 +677,11 @@ class Rules(Resource):
 
     def get(self) -> models.Rules:
         """The rules in force."""
-        return self._resources.run(done(call("GET", "/v1/rules"), self._resources._way))
+        return self._send(call("GET", "/v1/rules"))
 
     def put(self, *, if_match: int, **body: Unpack[models.RulesPut]) -> models.Rules:
         """Change the rules."""
-        return self._resources.run(done(call("PUT", "/v1/rules", body=body, if_match=if_match), self._resources._way))
+        return self._send(call("PUT", "/v1/rules", body=body, if_match=if_match))
 
     def versions(
         self,
@@ -694,13 +691,13 @@ class Rules(Resource):
     ) -> Pages[models.RulesVersion]:
         """Who changed the rules, when and why, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/rules/versions", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/rules/versions", query={"limit": page_size, "starting_after": cursor}))
 
         return Pages(page, starting_after)
 
     def simulate(self, **body: Unpack[models.RulesSimulationRequest]) -> models.RulesSimulation:
         """Try rules on past payments."""
-        return self._resources.run(done(call("POST", "/v1/rules/simulate", body=body), self._resources._way))
+        return self._send(call("POST", "/v1/rules/simulate", body=body))
 
 
 class Gateways(Resource):
@@ -708,19 +705,19 @@ class Gateways(Resource):
 
     def pause(self, gateway_name: str, **body: Unpack[models.Pause]) -> models.Paused:
         """Stop sending new payments to a gateway."""
-        return self._resources.run(done(call("POST", f"/v1/gateways/{part(gateway_name)}/pause", body=body), self._resources._way))
+        return self._send(call("POST", f"/v1/gateways/{part(gateway_name)}/pause", body=body))
 
     def resume(self, gateway_name: str) -> models.Paused:
         """Send new payments to a gateway again."""
-        return self._resources.run(done(call("POST", f"/v1/gateways/{part(gateway_name)}/resume"), self._resources._way))
+        return self._send(call("POST", f"/v1/gateways/{part(gateway_name)}/resume"))
 
     def list(self) -> models.GatewayList:
         """Every configured gateway."""
-        return self._resources.run(done(call("GET", "/v1/gateways"), self._resources._way))
+        return self._send(call("GET", "/v1/gateways"))
 
     def get(self, gateway_name: str) -> models.Gateway:
         """One gateway."""
-        return self._resources.run(done(call("GET", f"/v1/gateways/{part(gateway_name)}"), self._resources._way))
+        return self._send(call("GET", f"/v1/gateways/{part(gateway_name)}"))
 
 
 class Health(Resource):
@@ -728,47 +725,41 @@ class Health(Resource):
 
     def alive(self) -> models.Health:
         """Whether the process is alive."""
-        return self._resources.run(done(call("GET", "/healthz"), self._resources._way))
+        return self._send(call("GET", "/healthz"))
 
     def ready(self) -> models.Readiness:
         """Whether the process is ready for requests."""
-        return self._resources.run(done(call("GET", "/readyz"), self._resources._way))
+        return self._send(call("GET", "/readyz"))
 
 
 class Resources:
     """All operations of an API, by what they are about."""
 
-    _way: Way
-
-    def __init__(self) -> None:
-        self.payments = Payments(self)
-        self.captures = Captures(self)
-        self.voids = Voids(self)
-        self.refunds = Refunds(self)
-        self.disputes = Disputes(self)
-        self.tokens = Tokens(self)
-        self.analytics = Analytics(self)
-        self.customers = Customers(self)
-        self.jobs = Jobs(self)
-        self.webhook_endpoints = WebhookEndpoints(self)
-        self.webhook_deliveries = WebhookDeliveries(self)
-        self.events = Events(self)
-        self.ops = Ops(self)
-        self.routing = Routing(self)
-        self.rules = Rules(self)
-        self.gateways = Gateways(self)
-        self.health = Health(self)
-
-    def run(self, flow: Flow[T]) -> T:
-        """Carry out a flow to its result."""
-        raise NotImplementedError
+    def __init__(self, send: Callable[[Call], Any]) -> None:
+        self.payments = Payments(send)
+        self.captures = Captures(send)
+        self.voids = Voids(send)
+        self.refunds = Refunds(send)
+        self.disputes = Disputes(send)
+        self.tokens = Tokens(send)
+        self.analytics = Analytics(send)
+        self.customers = Customers(send)
+        self.jobs = Jobs(send)
+        self.webhook_endpoints = WebhookEndpoints(send)
+        self.webhook_deliveries = WebhookDeliveries(send)
+        self.events = Events(send)
+        self.ops = Ops(send)
+        self.routing = Routing(send)
+        self.rules = Rules(send)
+        self.gateways = Gateways(send)
+        self.health = Health(send)
 
 
 class AsyncResource:
-    """Some operations of an API."""
+    """Some operations of an API. `send` makes a call, and gives the JSON object of its answer."""
 
-    def __init__(self, resources: AsyncResources) -> None:
-        self._resources = resources
+    def __init__(self, send: Callable[[Call], Awaitable[Any]]) -> None:
+        self._send = send
 
 
 class AsyncPayments(AsyncResource):
@@ -782,7 +773,7 @@ class AsyncPayments(AsyncResource):
         **body: Unpack[models.PaymentRequest],
     ) -> models.DecidedPayment | models.AcceptedPayment:
         """Accept a payment."""
-        return await self._resources.run(done(call("POST", "/v1/payments", body=body, idempotency_key=idempotency_key, wait_s=wait_s), self._resources._way))
+        return await self._send(call("POST", "/v1/payments", body=body, idempotency_key=idempotency_key, wait_s=wait_s))
 
     def list(
         self,
@@ -803,17 +794,17 @@ class AsyncPayments(AsyncResource):
     ) -> AsyncPages[models.Payment]:
         """List payments, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def get(self, payment_id: str, *, expand: str | None = None) -> models.ExpandedPayment:
         """Look at a payment."""
-        return await self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}", query={"expand": expand}), self._resources._way))
+        return await self._send(call("GET", f"/v1/payments/{part(payment_id)}", query={"expand": expand}))
 
     async def sync(self, payment_id: str) -> models.JobAnswer:
         """Ask the gateway about a payment now."""
-        return await self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/sync"), self._resources._way))
+        return await self._send(call("POST", f"/v1/payments/{part(payment_id)}/sync"))
 
     def events(
         self,
@@ -825,7 +816,7 @@ class AsyncPayments(AsyncResource):
     ) -> AsyncPages[models.Event]:
         """A payment's events, oldest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/events", query={"limit": page_size, "as_of": as_of, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/events", query={"limit": page_size, "as_of": as_of, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -836,7 +827,7 @@ class AsyncPayments(AsyncResource):
         expand: Literal["exchange"] | None = None,
     ) -> models.ExpandedAttemptList:
         """A payment's attempts: every call to a gateway."""
-        return await self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/attempts", query={"expand": expand}), self._resources._way))
+        return await self._send(call("GET", f"/v1/payments/{part(payment_id)}/attempts", query={"expand": expand}))
 
     async def capture(
         self,
@@ -846,7 +837,7 @@ class AsyncPayments(AsyncResource):
         **body: Unpack[models.CaptureRequest],
     ) -> models.OrderedCapture:
         """Capture what a payment holds, or a part of it."""
-        return await self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return await self._send(call("POST", f"/v1/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key))
 
     def captures(
         self,
@@ -857,7 +848,7 @@ class AsyncPayments(AsyncResource):
     ) -> AsyncPages[models.Capture]:
         """List a payment's captures, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/captures", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/captures", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -869,7 +860,7 @@ class AsyncPayments(AsyncResource):
         **body: Unpack[models.CancelRequest],
     ) -> models.OrderedVoid:
         """Cancel a payment."""
-        return await self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return await self._send(call("POST", f"/v1/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key))
 
     async def refund(
         self,
@@ -879,7 +870,7 @@ class AsyncPayments(AsyncResource):
         **body: Unpack[models.RefundRequest],
     ) -> models.OrderedRefund:
         """Refund what was captured, or a part of it."""
-        return await self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return await self._send(call("POST", f"/v1/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key))
 
     def refunds(
         self,
@@ -890,7 +881,7 @@ class AsyncPayments(AsyncResource):
     ) -> AsyncPages[models.Refund]:
         """List a payment's refunds, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/refunds", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/refunds", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -903,7 +894,7 @@ class AsyncPayments(AsyncResource):
     ) -> AsyncPages[models.Void]:
         """List a payment's cancels, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/voids", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/voids", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -916,7 +907,7 @@ class AsyncPayments(AsyncResource):
     ) -> AsyncPages[models.Dispute]:
         """List a payment's disputes, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/disputes", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/payments/{part(payment_id)}/disputes", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -928,11 +919,11 @@ class AsyncPayments(AsyncResource):
         **body: Unpack[models.ConfirmRequest],
     ) -> models.Payment | models.DecidedPayment:
         """Hand on what the payer brought back."""
-        return await self._resources.run(done(call("POST", f"/v1/payments/{part(payment_id)}/confirm", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return await self._send(call("POST", f"/v1/payments/{part(payment_id)}/confirm", body=body, idempotency_key=idempotency_key))
 
     async def explain(self, payment_id: str) -> models.Explanation:
         """Why a payment is in its state."""
-        return await self._resources.run(done(call("GET", f"/v1/payments/{part(payment_id)}/explain"), self._resources._way))
+        return await self._send(call("GET", f"/v1/payments/{part(payment_id)}/explain"))
 
 
 class AsyncCaptures(AsyncResource):
@@ -940,7 +931,7 @@ class AsyncCaptures(AsyncResource):
 
     async def get(self, capture_id: str) -> models.Capture:
         """Look at a capture."""
-        return await self._resources.run(done(call("GET", f"/v1/captures/{part(capture_id)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/captures/{part(capture_id)}"))
 
     def list(
         self,
@@ -954,7 +945,7 @@ class AsyncCaptures(AsyncResource):
     ) -> AsyncPages[models.Capture]:
         """List captures of all payments, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/captures", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/captures", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -964,7 +955,7 @@ class AsyncVoids(AsyncResource):
 
     async def get(self, void_id: str) -> models.Void:
         """Look at a cancel."""
-        return await self._resources.run(done(call("GET", f"/v1/voids/{part(void_id)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/voids/{part(void_id)}"))
 
     def list(
         self,
@@ -978,7 +969,7 @@ class AsyncVoids(AsyncResource):
     ) -> AsyncPages[models.Void]:
         """List cancels of all payments, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/voids", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/voids", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -988,7 +979,7 @@ class AsyncRefunds(AsyncResource):
 
     async def get(self, refund_id: str) -> models.Refund:
         """Look at a refund."""
-        return await self._resources.run(done(call("GET", f"/v1/refunds/{part(refund_id)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/refunds/{part(refund_id)}"))
 
     def list(
         self,
@@ -1002,7 +993,7 @@ class AsyncRefunds(AsyncResource):
     ) -> AsyncPages[models.Refund]:
         """List refunds of all payments, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/refunds", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/refunds", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1012,7 +1003,7 @@ class AsyncDisputes(AsyncResource):
 
     async def get(self, dispute_id: str) -> models.Dispute:
         """Look at a dispute."""
-        return await self._resources.run(done(call("GET", f"/v1/disputes/{part(dispute_id)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/disputes/{part(dispute_id)}"))
 
     def list(
         self,
@@ -1026,7 +1017,7 @@ class AsyncDisputes(AsyncResource):
     ) -> AsyncPages[models.Dispute]:
         """List disputes of all payments, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/disputes", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/disputes", query={"limit": page_size, "gateway": gateway, "created[gte]": created_gte, "created[lt]": created_lt, "status": status, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1036,19 +1027,19 @@ class AsyncTokens(AsyncResource):
 
     async def create(self, *, idempotency_key: str, **body: Unpack[models.TokenRequest]) -> models.Token:
         """Take a token for a card."""
-        return await self._resources.run(done(call("POST", "/v1/tokens", body=body, idempotency_key=idempotency_key), self._resources._way))
+        return await self._send(call("POST", "/v1/tokens", body=body, idempotency_key=idempotency_key))
 
     async def list(self, *, customer_id: str | None = None) -> models.TokenList:
         """List a customer's cards."""
-        return await self._resources.run(done(call("GET", "/v1/tokens", query={"customer_id": customer_id}), self._resources._way))
+        return await self._send(call("GET", "/v1/tokens", query={"customer_id": customer_id}))
 
     async def get(self, token_id: str) -> models.Token:
         """Look at a token."""
-        return await self._resources.run(done(call("GET", f"/v1/tokens/{part(token_id)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/tokens/{part(token_id)}"))
 
     async def destroy(self, token_id: str) -> None:
         """Destroy a card."""
-        return await self._resources.run(done(call("DELETE", f"/v1/tokens/{part(token_id)}"), self._resources._way))
+        return await self._send(call("DELETE", f"/v1/tokens/{part(token_id)}"))
 
 
 class AsyncAnalytics(AsyncResource):
@@ -1069,7 +1060,7 @@ class AsyncAnalytics(AsyncResource):
         currency: str | None = None,
     ) -> models.Analytics:
         """What payments came to over time."""
-        return await self._resources.run(done(call("GET", "/v1/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency}), self._resources._way))
+        return await self._send(call("GET", "/v1/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency}))
 
 
 class AsyncCustomers(AsyncResource):
@@ -1084,7 +1075,7 @@ class AsyncCustomers(AsyncResource):
     ) -> AsyncPages[models.Payment]:
         """A customer's payments, newest first, and what all of them came to."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", f"/v1/customers/{part(customer_id)}/payments", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", f"/v1/customers/{part(customer_id)}/payments", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1103,13 +1094,13 @@ class AsyncJobs(AsyncResource):
     ) -> AsyncPages[models.Job]:
         """List jobs, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/jobs", query={"limit": page_size, "status": status, "review_kind": review_kind, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/jobs", query={"limit": page_size, "status": status, "review_kind": review_kind, "payment_id": payment_id, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def get(self, job_id: str) -> models.Job:
         """Look at a job."""
-        return await self._resources.run(done(call("GET", f"/v1/jobs/{part(job_id)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/jobs/{part(job_id)}"))
 
 
 class AsyncWebhookEndpoints(AsyncResource):
@@ -1117,15 +1108,15 @@ class AsyncWebhookEndpoints(AsyncResource):
 
     async def create(self, **body: Unpack[models.EndpointRequest]) -> models.NewEndpoint:
         """Register a URL to which events are posted."""
-        return await self._resources.run(done(call("POST", "/v1/webhook-endpoints", body=body), self._resources._way))
+        return await self._send(call("POST", "/v1/webhook-endpoints", body=body))
 
     async def list(self) -> models.EndpointList:
         """List the active endpoints, oldest first."""
-        return await self._resources.run(done(call("GET", "/v1/webhook-endpoints"), self._resources._way))
+        return await self._send(call("GET", "/v1/webhook-endpoints"))
 
     async def disable(self, endpoint_id: str) -> None:
         """Stop posting events to an endpoint."""
-        return await self._resources.run(done(call("DELETE", f"/v1/webhook-endpoints/{part(endpoint_id)}"), self._resources._way))
+        return await self._send(call("DELETE", f"/v1/webhook-endpoints/{part(endpoint_id)}"))
 
 
 class AsyncWebhookDeliveries(AsyncResource):
@@ -1141,7 +1132,7 @@ class AsyncWebhookDeliveries(AsyncResource):
     ) -> AsyncPages[models.Delivery]:
         """List deliveries, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/webhook-deliveries", query={"limit": page_size, "payment_id": payment_id, "status": status, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/webhook-deliveries", query={"limit": page_size, "payment_id": payment_id, "status": status, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1151,7 +1142,7 @@ class AsyncEvents(AsyncResource):
 
     async def redeliver(self, event_id: str) -> models.Redelivery:
         """Post an event again."""
-        return await self._resources.run(done(call("POST", f"/v1/events/{part(event_id)}/redeliver"), self._resources._way))
+        return await self._send(call("POST", f"/v1/events/{part(event_id)}/redeliver"))
 
 
 class AsyncOps(AsyncResource):
@@ -1166,13 +1157,13 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.Review]:
         """Payments that wait for a person, oldest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/reviews", query={"limit": page_size, "kind": kind, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/reviews", query={"limit": page_size, "kind": kind, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def explain(self, payment_id: str) -> models.Explanation:
         """Why any merchant's payment is in its state."""
-        return await self._resources.run(done(call("GET", f"/v1/ops/payments/{part(payment_id)}/explain"), self._resources._way))
+        return await self._send(call("GET", f"/v1/ops/payments/{part(payment_id)}/explain"))
 
     async def stuck(
         self,
@@ -1185,7 +1176,7 @@ class AsyncOps(AsyncResource):
         dead_within_s: int | None = None,
     ) -> models.StuckList:
         """What is stuck: what should have moved on by itself and has not."""
-        return await self._resources.run(done(call("GET", "/v1/ops/stuck", query={"limit": page_size, "due_after_s": due_after_s, "lease_after_s": lease_after_s, "doubt_after_s": doubt_after_s, "outbox_after_s": outbox_after_s, "dead_within_s": dead_within_s}), self._resources._way))
+        return await self._send(call("GET", "/v1/ops/stuck", query={"limit": page_size, "due_after_s": due_after_s, "lease_after_s": lease_after_s, "doubt_after_s": doubt_after_s, "outbox_after_s": outbox_after_s, "dead_within_s": dead_within_s}))
 
     async def resolve(
         self,
@@ -1195,15 +1186,15 @@ class AsyncOps(AsyncResource):
         **body: Unpack[models.Resolution],
     ) -> models.Approval | models.Resolved:
         """Decide about a payment that waits for a person."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/resolve", body=body, if_match=if_match), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/resolve", body=body, if_match=if_match))
 
     async def erase(self, **body: Unpack[models.ErasureRequest]) -> models.Erasure:
         """Erase what is known of a customer."""
-        return await self._resources.run(done(call("POST", "/v1/ops/erasures", body=body), self._resources._way))
+        return await self._send(call("POST", "/v1/ops/erasures", body=body))
 
     async def outbox(self) -> models.Outbox:
         """How many events wait for delivery."""
-        return await self._resources.run(done(call("GET", "/v1/ops/outbox"), self._resources._way))
+        return await self._send(call("GET", "/v1/ops/outbox"))
 
     def audit_log(
         self,
@@ -1216,7 +1207,7 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.AuditLogEntry]:
         """Who decided what, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "actor": actor, "action": action, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "actor": actor, "action": action, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1231,7 +1222,7 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.Incident]:
         """What the audit found wrong, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/incidents", query={"limit": page_size, "invariant": invariant, "payment_id": payment_id, "open": open, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/incidents", query={"limit": page_size, "invariant": invariant, "payment_id": payment_id, "open": open, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1245,21 +1236,21 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.Approval]:
         """What was asked for and needs or needed a second person, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/approvals", query={"limit": page_size, "status": status, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/approvals", query={"limit": page_size, "status": status, "payment_id": payment_id, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def approval(self, approval_id: str) -> models.Approval:
         """One approval, with all that was asked for."""
-        return await self._resources.run(done(call("GET", f"/v1/ops/approvals/{part(approval_id)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/ops/approvals/{part(approval_id)}"))
 
     async def approve(self, approval_id: str, **body: Unpack[models.Approve]) -> models.Approval:
         """Approve what another person asked for, and carry it out."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/approve", body=body), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/approvals/{part(approval_id)}/approve", body=body))
 
     async def refuse(self, approval_id: str, **body: Unpack[models.Refuse]) -> models.Approval:
         """Refuse what was asked for, or take back what you asked for yourself."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/approvals/{part(approval_id)}/refuse", body=body), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/approvals/{part(approval_id)}/refuse", body=body))
 
     async def refund(
         self,
@@ -1270,7 +1261,7 @@ class AsyncOps(AsyncResource):
         **body: Unpack[models.OperatorRefundRequest],
     ) -> models.OperatorRefund:
         """Refund any merchant's payment."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/refunds", body=body, idempotency_key=idempotency_key, if_match=if_match))
 
     async def capture(
         self,
@@ -1281,7 +1272,7 @@ class AsyncOps(AsyncResource):
         **body: Unpack[models.OperatorCaptureRequest],
     ) -> models.OrderedCapture:
         """Capture what any merchant's payment holds, or a part of it."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/captures", body=body, idempotency_key=idempotency_key, if_match=if_match))
 
     async def cancel(
         self,
@@ -1292,11 +1283,11 @@ class AsyncOps(AsyncResource):
         **body: Unpack[models.OperatorOrderRequest],
     ) -> models.OrderedVoid:
         """Cancel any merchant's payment."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/cancel", body=body, idempotency_key=idempotency_key, if_match=if_match))
 
     async def safety(self) -> models.Safety:
         """Is money safe?."""
-        return await self._resources.run(done(call("GET", "/v1/ops/safety"), self._resources._way))
+        return await self._send(call("GET", "/v1/ops/safety"))
 
     def doubts(
         self,
@@ -1306,17 +1297,17 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.Doubt]:
         """Payments in doubt, oldest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/doubts", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/doubts", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def payments_by_minute(self, *, minutes: int | None = None) -> models.PaymentsByMinute:
         """How many payments were accepted, minute by minute."""
-        return await self._resources.run(done(call("GET", "/v1/ops/payments-by-minute", query={"minutes": minutes}), self._resources._way))
+        return await self._send(call("GET", "/v1/ops/payments-by-minute", query={"minutes": minutes}))
 
     async def gateways_by_minute(self, *, minutes: int | None = None) -> models.GatewaysByMinute:
         """How gateways answered, minute by minute."""
-        return await self._resources.run(done(call("GET", "/v1/ops/gateways-by-minute", query={"minutes": minutes}), self._resources._way))
+        return await self._send(call("GET", "/v1/ops/gateways-by-minute", query={"minutes": minutes}))
 
     def payments(
         self,
@@ -1338,13 +1329,13 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.FoundPayment]:
         """Payments of all merchants, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "q": q, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/payments", query={"limit": page_size, "state": state, "gateway": gateway, "reference": reference, "customer_id": customer_id, "currency": currency, "amount[gte]": amount_gte, "amount[lte]": amount_lte, "created[gte]": created_gte, "created[lt]": created_lt, "certainty": certainty, "error_code": error_code, "q": q, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def ask(self, payment_id: str) -> models.Asked:
         """Ask the gateways about a payment, and get their answers at once."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/ask"), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/payments/{part(payment_id)}/ask"))
 
     def reconciliations(
         self,
@@ -1354,7 +1345,7 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.Run]:
         """Runs of reconciliation, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/reconciliations", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/reconciliations", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1366,7 +1357,7 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.EndpointHealth]:
         """Webhook endpoints of all merchants, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/webhook-endpoints", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/webhook-endpoints", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
@@ -1378,17 +1369,17 @@ class AsyncOps(AsyncResource):
     ) -> AsyncPages[models.Delivery]:
         """Deliveries of all merchants that were given up, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/dead-deliveries", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/ops/dead-deliveries", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def redeliver(self, event_id: str) -> models.Redelivery:
         """Post an event of any merchant again."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/events/{part(event_id)}/redeliver"), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/events/{part(event_id)}/redeliver"))
 
     async def test(self, endpoint_id: str) -> models.Tried:
         """Post a test event to an endpoint, and get its answer at once."""
-        return await self._resources.run(done(call("POST", f"/v1/ops/webhook-endpoints/{part(endpoint_id)}/test"), self._resources._way))
+        return await self._send(call("POST", f"/v1/ops/webhook-endpoints/{part(endpoint_id)}/test"))
 
 
 class AsyncRouting(AsyncResource):
@@ -1396,11 +1387,11 @@ class AsyncRouting(AsyncResource):
 
     async def get(self) -> models.Routing:
         """The routing configuration in force."""
-        return await self._resources.run(done(call("GET", "/v1/routing"), self._resources._way))
+        return await self._send(call("GET", "/v1/routing"))
 
     async def put(self, *, if_match: int, **body: Unpack[models.RoutingPut]) -> models.Routing:
         """Change the routing configuration."""
-        return await self._resources.run(done(call("PUT", "/v1/routing", body=body, if_match=if_match), self._resources._way))
+        return await self._send(call("PUT", "/v1/routing", body=body, if_match=if_match))
 
     def versions(
         self,
@@ -1410,17 +1401,17 @@ class AsyncRouting(AsyncResource):
     ) -> AsyncPages[models.RoutingVersion]:
         """Who changed routing, when and why, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/routing/versions", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/routing/versions", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def simulate(self, **body: Unpack[models.SimulationRequest]) -> models.Simulation:
         """Try a configuration on past payments."""
-        return await self._resources.run(done(call("POST", "/v1/routing/simulate", body=body), self._resources._way))
+        return await self._send(call("POST", "/v1/routing/simulate", body=body))
 
     async def experiment(self, experiment: str, *, since: str | None = None) -> models.Experiment:
         """The results of an A/B test."""
-        return await self._resources.run(done(call("GET", f"/v1/routing/experiments/{part(experiment)}", query={"since": since}), self._resources._way))
+        return await self._send(call("GET", f"/v1/routing/experiments/{part(experiment)}", query={"since": since}))
 
 
 class AsyncRules(AsyncResource):
@@ -1428,11 +1419,11 @@ class AsyncRules(AsyncResource):
 
     async def get(self) -> models.Rules:
         """The rules in force."""
-        return await self._resources.run(done(call("GET", "/v1/rules"), self._resources._way))
+        return await self._send(call("GET", "/v1/rules"))
 
     async def put(self, *, if_match: int, **body: Unpack[models.RulesPut]) -> models.Rules:
         """Change the rules."""
-        return await self._resources.run(done(call("PUT", "/v1/rules", body=body, if_match=if_match), self._resources._way))
+        return await self._send(call("PUT", "/v1/rules", body=body, if_match=if_match))
 
     def versions(
         self,
@@ -1442,13 +1433,13 @@ class AsyncRules(AsyncResource):
     ) -> AsyncPages[models.RulesVersion]:
         """Who changed the rules, when and why, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/rules/versions", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+            return self._send(call("GET", "/v1/rules/versions", query={"limit": page_size, "starting_after": cursor}))
 
         return AsyncPages(page, starting_after)
 
     async def simulate(self, **body: Unpack[models.RulesSimulationRequest]) -> models.RulesSimulation:
         """Try rules on past payments."""
-        return await self._resources.run(done(call("POST", "/v1/rules/simulate", body=body), self._resources._way))
+        return await self._send(call("POST", "/v1/rules/simulate", body=body))
 
 
 class AsyncGateways(AsyncResource):
@@ -1456,19 +1447,19 @@ class AsyncGateways(AsyncResource):
 
     async def pause(self, gateway_name: str, **body: Unpack[models.Pause]) -> models.Paused:
         """Stop sending new payments to a gateway."""
-        return await self._resources.run(done(call("POST", f"/v1/gateways/{part(gateway_name)}/pause", body=body), self._resources._way))
+        return await self._send(call("POST", f"/v1/gateways/{part(gateway_name)}/pause", body=body))
 
     async def resume(self, gateway_name: str) -> models.Paused:
         """Send new payments to a gateway again."""
-        return await self._resources.run(done(call("POST", f"/v1/gateways/{part(gateway_name)}/resume"), self._resources._way))
+        return await self._send(call("POST", f"/v1/gateways/{part(gateway_name)}/resume"))
 
     async def list(self) -> models.GatewayList:
         """Every configured gateway."""
-        return await self._resources.run(done(call("GET", "/v1/gateways"), self._resources._way))
+        return await self._send(call("GET", "/v1/gateways"))
 
     async def get(self, gateway_name: str) -> models.Gateway:
         """One gateway."""
-        return await self._resources.run(done(call("GET", f"/v1/gateways/{part(gateway_name)}"), self._resources._way))
+        return await self._send(call("GET", f"/v1/gateways/{part(gateway_name)}"))
 
 
 class AsyncHealth(AsyncResource):
@@ -1476,37 +1467,31 @@ class AsyncHealth(AsyncResource):
 
     async def alive(self) -> models.Health:
         """Whether the process is alive."""
-        return await self._resources.run(done(call("GET", "/healthz"), self._resources._way))
+        return await self._send(call("GET", "/healthz"))
 
     async def ready(self) -> models.Readiness:
         """Whether the process is ready for requests."""
-        return await self._resources.run(done(call("GET", "/readyz"), self._resources._way))
+        return await self._send(call("GET", "/readyz"))
 
 
 class AsyncResources:
     """All operations of an API, by what they are about."""
 
-    _way: Way
-
-    def __init__(self) -> None:
-        self.payments = AsyncPayments(self)
-        self.captures = AsyncCaptures(self)
-        self.voids = AsyncVoids(self)
-        self.refunds = AsyncRefunds(self)
-        self.disputes = AsyncDisputes(self)
-        self.tokens = AsyncTokens(self)
-        self.analytics = AsyncAnalytics(self)
-        self.customers = AsyncCustomers(self)
-        self.jobs = AsyncJobs(self)
-        self.webhook_endpoints = AsyncWebhookEndpoints(self)
-        self.webhook_deliveries = AsyncWebhookDeliveries(self)
-        self.events = AsyncEvents(self)
-        self.ops = AsyncOps(self)
-        self.routing = AsyncRouting(self)
-        self.rules = AsyncRules(self)
-        self.gateways = AsyncGateways(self)
-        self.health = AsyncHealth(self)
-
-    async def run(self, flow: Flow[T]) -> T:
-        """Carry out a flow to its result."""
-        raise NotImplementedError
+    def __init__(self, send: Callable[[Call], Awaitable[Any]]) -> None:
+        self.payments = AsyncPayments(send)
+        self.captures = AsyncCaptures(send)
+        self.voids = AsyncVoids(send)
+        self.refunds = AsyncRefunds(send)
+        self.disputes = AsyncDisputes(send)
+        self.tokens = AsyncTokens(send)
+        self.analytics = AsyncAnalytics(send)
+        self.customers = AsyncCustomers(send)
+        self.jobs = AsyncJobs(send)
+        self.webhook_endpoints = AsyncWebhookEndpoints(send)
+        self.webhook_deliveries = AsyncWebhookDeliveries(send)
+        self.events = AsyncEvents(send)
+        self.ops = AsyncOps(send)
+        self.routing = AsyncRouting(send)
+        self.rules = AsyncRules(send)
+        self.gateways = AsyncGateways(send)
+        self.health = AsyncHealth(send)

@@ -19,7 +19,9 @@ _BANNER = (
 )
 _LONGEST_LINE = 110
 # What a gateway or a scraper calls, and no client.
-_LEFT_OUT = {"receive_gateway_webhook", "answer_gateway_challenge", "metrics", "create_payments"}
+_OF_OTHERS = {"receive_gateway_webhook", "answer_gateway_challenge", "metrics"}
+# Batches have a method of their own, which posts too large ones in halves.
+_LEFT_OUT = {*_OF_OTHERS, "create_payments"}
 # Methods whose name does not follow from verb and path.
 _NAMES = {
     "create_capture": "capture",
@@ -62,6 +64,8 @@ def problems() -> str:
     """`aegis_client/problems.py`."""
     titles: dict[str, str] = {}
     for _, _, operation in _operations():
+        if operation["operationId"] in _OF_OTHERS:
+            continue
         for response in operation["responses"].values():
             content = response.get("content", {}).get("application/problem+json", {})
             for code, example in content.get("examples", {}).items():
@@ -85,10 +89,10 @@ def resources() -> str:
     """`aegis_client/resources.py`."""
     operations = [_Operation(*each) for each in _operations() if each[2]["operationId"] not in _LEFT_OUT]
     lines = [_BANNER.format(about="The operations of the API, a method each: for threads, and for asyncio.")]
-    lines.append("from collections.abc import Awaitable, Mapping")
-    lines.append("from typing import Any, Literal, TypeVar, Unpack\n")
-    lines.append("from . import models\nfrom .calls import call, part\nfrom .flows import Flow, Way, done")
-    lines.append('from .pages import AsyncPages, Pages\n\nT = TypeVar("T")\n')
+    lines.append("from collections.abc import Awaitable, Callable, Mapping")
+    lines.append("from typing import Any, Literal, Unpack\n")
+    lines.append("from . import models\nfrom .calls import Call, call, part")
+    lines.append("from .pages import AsyncPages, Pages\n")
     for is_async in (False, True):
         lines += ["", *_classes(operations, is_async)]
     return "\n".join(lines)
@@ -106,10 +110,11 @@ def _classes(operations: list[_Operation], is_async: bool) -> Iterator[str]:
     by_resource: dict[str, list[_Operation]] = {}
     for operation in operations:
         by_resource.setdefault(operation.resource, []).append(operation)
+    send = f"Callable[[Call], {'Awaitable[Any]' if is_async else 'Any'}]"
     yield f"class {prefix}Resource:"
-    yield '    """Some operations of an API."""\n'
-    yield f"    def __init__(self, resources: {prefix}Resources) -> None:"
-    yield "        self._resources = resources\n"
+    yield '    """Some operations of an API. `send` makes a call, and gives the JSON object of its answer."""\n'
+    yield f"    def __init__(self, send: {send}) -> None:"
+    yield "        self._send = send\n"
     for resource, of_it in by_resource.items():
         names = [operation.name for operation in of_it]
         if len(names) != len(set(names)):
@@ -120,14 +125,10 @@ def _classes(operations: list[_Operation], is_async: bool) -> Iterator[str]:
             yield from operation.written(is_async)
     yield f"\nclass {prefix}Resources:"
     yield '    """All operations of an API, by what they are about."""\n'
-    yield "    _way: Way\n"
-    yield "    def __init__(self) -> None:"
+    yield f"    def __init__(self, send: {send}) -> None:"
     for resource in by_resource:
-        yield f"        self.{resource} = {prefix}{_camel(resource)}(self)"
+        yield f"        self.{resource} = {prefix}{_camel(resource)}(send)"
     yield ""
-    yield f"    {'async ' if is_async else ''}def run(self, flow: Flow[T]) -> T:"
-    yield '        """Carry out a flow to its result."""'
-    yield "        raise NotImplementedError\n"
 
 
 class _Operation:
@@ -150,11 +151,11 @@ class _Operation:
         yield from _definition(f"{'' if pages else awaits}def {self.name}", self._signature(), answer)
         yield self._about()
         if not pages:
-            yield f"        return {kind}self._resources.run(done({self._call('')}, self._resources._way))\n"
+            yield f"        return {kind}self._send({self._call('')})\n"
             return
         page = f"{'Awaitable[' if is_async else ''}Mapping[str, Any]{']' if is_async else ''}"
         yield f"        def page(cursor: str | None) -> {page}:"
-        yield f"            return self._resources.run(done({self._call('cursor')}, self._resources._way))\n"
+        yield f"            return self._send({self._call('cursor')})\n"
         yield f"        return {pages}(page, starting_after)\n"
 
     def _named(self, parts: list[str]) -> str:

@@ -9,8 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from aegis_worker.delivery.webhooks.signing import verify
-from aegis_worker.errors import InvalidWebhook
+from aegis_client import InvalidWebhook, webhooks
 from aegis_worker.ids import parse_event_id
 
 _MOST_BODY_BYTES = 262_144
@@ -84,7 +83,7 @@ class Sink:
     def take(self, headers: Mapping[str, str], body: bytes) -> int:
         """One webhook; gives the HTTP status to answer."""
         try:
-            event_id = verify(self.secret, headers, body)
+            event_id = webhooks.verify(self.secret, headers, body)
         except InvalidWebhook:
             with self._lock:
                 self._arrivals.forged += 1

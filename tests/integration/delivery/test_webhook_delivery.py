@@ -21,12 +21,13 @@ from support.outbox_events import (
 )
 from support.payments import rows
 
+from aegis_client import InvalidWebhook
+from aegis_client.webhooks import verify
 from aegis_worker.delivery.webhooks.deliver import deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, list_endpoints, redeliver
 from aegis_worker.delivery.webhooks.sender import HttpSender
-from aegis_worker.delivery.webhooks.signing import verify
 from aegis_worker.domain.modes import Owner
-from aegis_worker.errors import ConfigurationError, InvalidWebhook
+from aegis_worker.errors import ConfigurationError
 from aegis_worker.persistence import delivery_rows
 from aegis_worker.persistence.delivery_rows import Settlement
 
