@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import shlex
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, print_facts, print_table, progress, remark
 
 from .figures import flat, shown, spread
@@ -88,18 +90,26 @@ def command(
     both = sides(checkout, _environ(env_a, "--env-a"), _environ(env_b, "--env-b"))
     arguments = [*_options(options), *([] if payments is None else ["--payments", str(payments)])]
     measured = {mode: [] for mode in modes}  # type: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]
-    with progress("compare", rounds * len(modes) * 2) as step:
-        for number in range(rounds):
-            for mode in modes:
-                measured[mode].append(_one_round(both, mode, arguments, number, step))
+    is_stopped = False
+    with stop_on_signals() as stopping, progress("compare", rounds * len(modes) * 2) as step:
+        try:
+            for number in range(rounds):
+                for mode in modes:
+                    measured[mode].append(_one_round(both, mode, arguments, number, step, stopping))
+        except Stopped:
+            is_stopped = True
     result = {
         mode: {"rounds": pairs, "ratios": ratios(pairs), "errors": _errors(pairs)}
         for mode, pairs in measured.items()
+        if pairs
     }
     for mode, compared in result.items():
-        _print(mode, compared, rounds, checkout)
+        _print(mode, compared, checkout)
     if json_file is not None:
         json_file.write_text(json.dumps(result, indent=2) + "\n")
+    if is_stopped:
+        remark("stopped before the end: the figures are those of the rounds that both sides have")
+        raise click.exceptions.Exit(3)
     raise click.exceptions.Exit(1 if any(compared["errors"] for compared in result.values()) else 0)
 
 
@@ -111,12 +121,17 @@ def _options(text: str) -> list[str]:
 
 
 def _one_round(
-    both: tuple[Side, Side], mode: str, arguments: Sequence[str], number: int, step: Any
+    both: tuple[Side, Side],
+    mode: str,
+    arguments: Sequence[str],
+    number: int,
+    step: Any,
+    stopping: threading.Event,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """One round of each side; every second one begins with B, because the first may find a colder machine."""
     results = {}
     for side in both if number % 2 == 0 else reversed(both):
-        results[side.name] = side.measure(mode, arguments)
+        results[side.name] = side.measure(mode, arguments, stopping)
         step()
     return results["A"], results["B"]
 
@@ -153,7 +168,7 @@ def _errors(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> lis
     ]
 
 
-def _print(mode: str, compared: Mapping[str, Any], rounds: int, checkout: Path | None) -> None:
+def _print(mode: str, compared: Mapping[str, Any], checkout: Path | None) -> None:
     a, b = compared["rounds"][0]
     for case, figures in compared["ratios"].items():
         rows = [
@@ -167,7 +182,7 @@ def _print(mode: str, compared: Mapping[str, Any], rounds: int, checkout: Path |
         {
             "A": f"this code, at {a['at']}",
             "B": f"{checkout or 'this code, under another environment'}, at {b['at']}",
-            "rounds": f"{rounds} of each, in turn",
+            "rounds": f"{len(compared['rounds'])} of each, in turn",
             "machine": f"a fixed loop took {shown(min(loops))} – {shown(max(loops))} ms",
         },
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from click.testing import CliRunner
 
 from aegis_worker.cli import cli
 from aegis_worker.lab.bench.compare import ratios
+from aegis_worker.lab.bench.sides import Side
+from aegis_worker.lab.local.stopping import Stopped
 
 
 def one_round(**figures: float) -> dict[str, Any]:
@@ -62,3 +67,20 @@ def test_two_sides_that_do_not_differ_are_refused(arguments: tuple[str, ...], sa
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["bench", "compare", str(tmp_path)])
     assert (result.exit_code, "is no checkout of AegisPay" in result.output.replace("\n", " ")) == (2, True)
+
+
+def test_a_round_that_is_stopped_ends_with_the_comparison(tmp_path: Path) -> None:
+    program = "#!/bin/sh\ntrap 'touch ended; exit 3' TERM\ntouch begun\nsleep 60 &\nwait\n"
+    for name, text in (("scripts/_env.sh", 'PATH="$PWD:$PATH"\n'), ("aegis", program)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "aegis").chmod(0o755)
+    stopping = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        measured = pool.submit(Side("B", tmp_path, {}).measure, "drain", [], stopping)
+        while not (tmp_path / "begun").exists() and not measured.done():
+            time.sleep(0.01)
+        stopping.set()
+        with pytest.raises(Stopped):
+            measured.result(timeout=30)
+    assert (tmp_path / "ended").exists()
