@@ -22,6 +22,7 @@ from aegis_worker.hints import Notifier
 from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.observability.metrics.table import FINDINGS
+from aegis_worker.observability.tracing import TRACING
 from aegis_worker.persistence import trails
 from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.claims import due_by_queue
@@ -34,7 +35,7 @@ _SWEEP_LIMIT, _REPAIR_LIMIT, _PAGE, _MISMATCHES_KEPT = 1000, 500, 200, 500
 # A payment without an open job counts as an orphan only after it has not changed for this long.
 _ORPHAN_AGE_S = 60
 # What is found that should not be; the rest of what a run finds is on its way.
-_FINDINGS = ("payments_without_a_job", "mismatches", "unanswered")
+COUNTED_FINDINGS = ("payments_without_a_job", "mismatches", "unanswered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def reconcile(
     crash_point("reconcile.repaired")
     parts.database.run(lambda connection: _write_down(connection, run, started_at))
     crash_point("reconcile.written")
-    for kind in _FINDINGS:
+    for kind in COUNTED_FINDINGS:
         if found := run.found.get(kind):
             METER.increment(FINDINGS, kind, by=found)
     return run
@@ -196,7 +197,7 @@ def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> 
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for page in ended_payments(parts.database, after=first_id_at(PAYMENT, since), page=_PAGE):
-            for comparison in pool.map(ask, page):
+            for comparison in pool.map(TRACING.carried(ask), page):
                 run.found["compared"] += 1
                 _judge(parts, run, comparison)
 

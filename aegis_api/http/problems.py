@@ -180,7 +180,8 @@ def _http_error(error: HTTPException) -> Response:
     return Response(dumps(body), status, headers, content_type=MIMETYPE)
 
 
-_CONFLICTS = {"idempotency_key_reused": "key_reused", "idempotency_in_progress": "in_progress"}
+# The problem's code, and the word that the metric counts it by.
+CONFLICTS = {"idempotency_key_reused": "key_reused", "idempotency_in_progress": "in_progress"}
 _DETAILS = {
     "not_found": "There is nothing at this path, or it belongs to another merchant.",
     "payload_too_large": "The body is longer than this API takes.",
@@ -194,8 +195,8 @@ def body_of(error: AegisError) -> dict[str, Any]:
     if error.code not in PROBLEMS or error.code == "internal_error":
         _report(error)
         return problem_body("internal_error", _INTERNAL)
-    if error.code in _CONFLICTS:
-        METER.increment(IDEMPOTENCY_CONFLICTS, _CONFLICTS[error.code])
+    if error.code in CONFLICTS:
+        METER.increment(IDEMPOTENCY_CONFLICTS, CONFLICTS[error.code])
     # A refusal's message was written for the caller. The message of any other error is for the log only.
     detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
     if error.code in ("database_unavailable", "hook_failed", "vault_unavailable"):

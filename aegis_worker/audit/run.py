@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from aegis_worker.crash_points import crash_point
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.comparison import Comparison, compare
+from aegis_worker.observability.tracing import TRACING
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
 from aegis_worker.persistence.mapping import payments_now
@@ -132,7 +133,7 @@ def _compared(parts: AuditParts, report: AuditReport, after: str) -> Iterator[Pa
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for ended in ended_payments(parts.database, after=after, page=parts.batch):
-            comparisons = _as_they_still_are(parts, ended, list(pool.map(ask, ended)))
+            comparisons = _as_they_still_are(parts, ended, list(pool.map(TRACING.carried(ask), ended)))
             answered = [comparison for comparison in comparisons if comparison.is_answered]
             report.compared += len(comparisons)
             report.unanswered += len(comparisons) - len(answered)

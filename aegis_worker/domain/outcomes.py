@@ -189,3 +189,18 @@ class NotFound(Struct, frozen=True):
 
 Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown
 Lookup = Approved | Declined | ActionRequired | Pending | Unknown | NotFound
+
+_WORDS: dict[type, str] = {
+    Approved: "approved",
+    Declined: "declined",
+    ActionRequired: "action_required",
+    Pending: "pending",
+    NotSent: "not_sent",
+    Unknown: "unknown",
+    NotFound: "not_found",
+}
+
+
+def word_of(outcome: Outcome | Lookup) -> str:
+    """How a call ended, in a word for logs, metrics and traces."""
+    return _WORDS[type(outcome)]

@@ -31,6 +31,7 @@ from .engine import ENGINE, STUCK, Engine, wait_for
 from .noting import Noting
 from .opening import Opener, OpensCard, no_vault
 from .transfers import Done, Peer, Result, Transfer
+from .watched import Begin, about, watched
 
 # Longer than any gateway takes that payments can be sent to; a person waits for it.
 PROBE_S = 10.0
@@ -112,8 +113,9 @@ class LoadedGateway:
 
     def ask_and_wait(self, query: StatusQuery) -> Lookup:
         """Look up, and wait for the answer."""
-        said: Lookup = wait_for(partial(self.ask, query), self.config.slowest_call_s, STUCK)
-        return said
+        asked: Begin[Lookup] = watched(partial(self.ask, query), about(self.config.name, query))
+        stuck: Lookup = STUCK
+        return wait_for(asked, self.config.slowest_call_s, stuck)
 
     def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
         """Look up how a dispute stands, without waiting for it."""
@@ -121,8 +123,11 @@ class LoadedGateway:
 
     def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
         """Look up how a dispute stands, and wait for the answer."""
-        said: DisputeLookup = wait_for(partial(self.ask_dispute, query), self.config.slowest_call_s, STUCK)
-        return said
+        asked: Begin[DisputeLookup] = watched(
+            partial(self.ask_dispute, query), about(self.config.name, query)
+        )
+        stuck: DisputeLookup = STUCK
+        return wait_for(asked, self.config.slowest_call_s, stuck)
 
     def probe(self) -> Probed:
         """Whether the gateway answers and takes our credentials, and what time it is there, within PROBE_S."""
@@ -181,14 +186,14 @@ class LoadedGateway:
     def _make(
         self,
         operation: Callable[[About], Flow[T]],
-        about: About,
+        subject: About,
         done: Callable[[T | NotSent | Unknown], None],
         may_leave: Callable[[], bool] | None = None,
         notes: Notes | None = None,
         within_s: float | None = None,
     ) -> None:
         make(
-            _begun(operation, about),
+            _begun(operation, subject),
             self._client,
             done,
             within_s=within_s or self.config.slowest_call_s,
@@ -236,9 +241,9 @@ class _Client:
         self._engine.begin(transfer, done)
 
 
-def _begun(operation: Callable[[About], Flow[T]], about: About) -> Flow[T]:
+def _begun(operation: Callable[[About], Flow[T]], subject: About) -> Flow[T]:
     """The flow of an operation. It calls the adapter inside the driver, which handles the adapter's mistakes."""
-    return (yield from operation(about))
+    return (yield from operation(subject))
 
 
 def _found(said: T | NotSent) -> T | Unknown:

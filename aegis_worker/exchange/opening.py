@@ -55,7 +55,7 @@ class Opener:
     def _tell(self, card: OpenCard, told: Callable[[Opened], None], deadline: float) -> None:
         try:
             opened = self._opened(card, deadline)
-            METER.increment(VAULT_OPENED, _word(opened))
+            METER.increment(VAULT_OPENED, word_of_opened(opened))
             told(opened)
         except Exception as error:
             # Its text could quote what the flow was about to send.
@@ -90,7 +90,8 @@ class Opener:
             return self._threads
 
 
-def _word(opened: Opened) -> str:
+def word_of_opened(opened: Opened) -> str:
+    """What came of opening a card, as the metric counts it."""
     if isinstance(opened, Declined):
         return opened.code
     return "unavailable" if isinstance(opened, NotSent) else "opened"

@@ -17,6 +17,7 @@ from aegis_worker.domain.gateway_events import ClaimedEvent, Matched
 from aegis_worker.domain.outcomes import Unknown, UnknownKind
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.exchange.engine import STUCK, begun
+from aegis_worker.exchange.watched import Begin, LookUp, watched
 from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.discretion import discreet_dispute
@@ -97,7 +98,9 @@ def _begun(
     if gateway is None or unreachable is not None:
         return lambda: Unknown(unreachable or "")
     query = DisputeQuery(charge.dispute_ref, charge.charge_ref)
-    return begun(partial(gateway.ask_dispute, query), gateway.config.slowest_call_s, STUCK)
+    look_up = LookUp(charge.gateway, "dispute", charge.payment_id)
+    asked: Begin[DisputeLookup] = watched(partial(gateway.ask_dispute, query), look_up)
+    return begun(asked, gateway.config.slowest_call_s, STUCK)
 
 
 def _written(database: Database, subject: Subject, answer: DisputeLookup, asked_at: datetime) -> str:

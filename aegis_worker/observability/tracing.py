@@ -10,11 +10,11 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.observation_settings import ObservationSettings
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, Tracer
 
 Kind = Literal["server", "client", "consumer", "internal"]
+T = TypeVar("T")
+R = TypeVar("R")
 Attributes = Mapping[str, str | int | float | bool | None]
 
 _W3C = re.compile(r"(00)-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
@@ -133,6 +135,21 @@ class Tracing:
     def work_for(self, span: Span | None) -> None:
         """From now on this thread works for that span, or for none."""
         _CURRENT.set(span)
+
+    def carried(self, work: Callable[[T], R]) -> Callable[[T], R]:
+        """The same work, on whatever thread, for the span that this thread works for."""
+        span = self.current
+        if span is None:
+            return work
+
+        def carrying(about: T) -> R:
+            self.work_for(span)
+            try:
+                return work(about)
+            finally:
+                self.work_for(None)
+
+        return carrying
 
     @contextmanager
     def inside(self, name: str, system: str) -> Iterator[None]:

@@ -51,9 +51,15 @@ class Exchanges:
 
     def noting(self, payment_id: str, attempt: Attempt, step: Send | SendAgain | Ask) -> Note | None:
         """What the gateway tells the exchanges of this call to; None where nothing is noted."""
+        return self._noting(payment_id, attempt.operation.value, attempt.number, _KINDS[type(step)])
+
+    def noting_look_up(self, payment_id: str, operation: str, number: int) -> Note | None:
+        """As `noting`, of a look-up that no job makes."""
+        return self._noting(payment_id, operation, number, CallKind.LOOK_UP)
+
+    def _noting(self, payment_id: str, operation: str, number: int, kind: CallKind) -> Note | None:
         if self._store is None:
             return None
-        operation, number, kind = attempt.operation.value, attempt.number, _KINDS[type(step)]
 
         def note(noted: Noted) -> None:
             if not self._held:

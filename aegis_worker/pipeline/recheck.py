@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.twins import new_twins
 from aegis_worker.exchange.engine import STUCK, begun
+from aegis_worker.exchange.watched import Begin, about, watched
 from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.capabilities import Capabilities
@@ -41,6 +42,8 @@ from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.database import Database
+
+from .exchanges import Exchanges
 
 _BATCH, _SIDE_BY_SIDE, _BUDGET_S = 64, 8, 10.0
 # Put a claimed charge off for longer than the slowest batch takes, so that no two workers ask about it at once. Also wait
@@ -56,6 +59,7 @@ class RecheckParts:
     gateways: Mapping[str, PaymentGateway]
     hints: Notifier
     ladder_s: tuple[float, ...]
+    exchanges: Exchanges = field(default_factory=lambda: Exchanges(None))
 
 
 _CLAIM = """
@@ -105,7 +109,7 @@ def recheck(parts: RecheckParts) -> dict[str, int]:
         if not due:
             break
         crash_point("recheck.claimed")
-        answers = _ask_all(parts.gateways, due, silent)
+        answers = _ask_all(parts.gateways, due, silent, parts.exchanges)
         crash_point("recheck.answered")
         found = parts.database.run(
             partial(_settle, parts=parts, due=due, answers=answers, claimed_at_s=claimed_at_s)
@@ -114,6 +118,7 @@ def recheck(parts: RecheckParts) -> dict[str, int]:
         counts["found"] += found
         if found:
             parts.hints.notify("verify")
+        parts.exchanges.write()
     return counts
 
 
@@ -123,7 +128,10 @@ def _claim(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _ask_all(
-    gateways: Mapping[str, PaymentGateway], rows: Sequence[Mapping[str, Any]], silent: set[str]
+    gateways: Mapping[str, PaymentGateway],
+    rows: Sequence[Mapping[str, Any]],
+    silent: set[str],
+    exchanges: Exchanges,
 ) -> list[Lookup]:
     """Ask about some at a time, but not a gateway that has just not answered in time: all of a batch would hold the task
     past its limit. `silent` remembers such gateways.
@@ -131,7 +139,7 @@ def _ask_all(
     answers: list[Lookup] = []
     for begin in range(0, len(rows), _SIDE_BY_SIDE):
         some = rows[begin : begin + _SIDE_BY_SIDE]
-        waits = [_asked(gateways, row, silent) for row in some]
+        waits = [_asked(gateways, row, silent, exchanges) for row in some]
         for row, wait in zip(some, waits, strict=True):
             answer = discreet(wait())
             if isinstance(answer, Unknown) and answer.kind is UnknownKind.ANSWER_TIMEOUT:
@@ -141,7 +149,7 @@ def _ask_all(
 
 
 def _asked(
-    gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any], silent: set[str]
+    gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any], silent: set[str], exchanges: Exchanges
 ) -> Callable[[], Lookup]:
     """Ask about the charge; what is returned waits for the answer."""
     if row["gateway"] in silent:
@@ -163,7 +171,9 @@ def _asked(
         capture=row["capture_method"] == "automatic",
         twins=row["sends"] > 1,
     )
-    return begun(partial(gateway.ask, query), gateway.config.slowest_call_s, STUCK)
+    note = exchanges.noting_look_up(row["payment_id"], row["operation"], row["number"])
+    asked: Begin[Lookup] = watched(partial(gateway.ask, query, note=note), about(row["gateway"], query))
+    return begun(asked, gateway.config.slowest_call_s, STUCK)
 
 
 def _settle(

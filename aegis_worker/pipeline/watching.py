@@ -7,16 +7,7 @@ from collections.abc import Iterable
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.jobs import ClaimedJob
-from aegis_worker.domain.outcomes import (
-    ActionRequired,
-    Approved,
-    Declined,
-    NotFound,
-    NotSent,
-    Operation,
-    Pending,
-    Unknown,
-)
+from aegis_worker.domain.outcomes import NotSent, Operation, Unknown, word_of
 from aegis_worker.domain.payment import Event
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, EventType
 from aegis_worker.observability.metrics.meter import METER
@@ -28,26 +19,11 @@ from . import traces
 from .held import Held
 from .work import Answer
 
-_OUTCOMES: dict[type, str] = {
-    Approved: "approved",
-    Declined: "declined",
-    ActionRequired: "action_required",
-    Pending: "pending",
-    NotSent: "not_sent",
-    Unknown: "unknown",
-    NotFound: "not_found",
-}
-
-
-def outcome_of(answer: Answer) -> str:
-    """How the call ended, in a word."""
-    return _OUTCOMES[type(answer.outcome)]
-
 
 def heard(held: Held, answer: Answer) -> None:
     """A call to a gateway is over."""
     work = held.work
-    traces.called(held, answer, outcome_of(answer))
+    traces.called(held, answer, word_of(answer.outcome))
     if METER.on:
         operation = STATUS if answer.looked_up else work.subject.operation.value
         METER.timing(
@@ -55,7 +31,7 @@ def heard(held: Held, answer: Answer) -> None:
             answer.latency_ms / 1000,
             work.subject.gateway,
             operation,
-            outcome_of(answer),
+            word_of(answer.outcome),
             traceparent=work.job.trail.traceparent,
         )
     if not TELLING.wants("attempt", work.payment.id):
@@ -70,7 +46,7 @@ def heard(held: Held, answer: Answer) -> None:
         gateway=subject.gateway,
         operation=subject.operation.value,
         call="look_up" if answer.looked_up else "send",
-        outcome=outcome_of(answer),
+        outcome=word_of(answer.outcome),
         why=outcome.kind.value if isinstance(outcome, NotSent | Unknown) else None,
         duration_ms=round(answer.latency_ms, 1),
     )

@@ -5,6 +5,7 @@ can tell it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from typing import NamedTuple
 
 from aegis_worker.domain.breakers import BreakerState
@@ -12,7 +13,7 @@ from aegis_worker.domain.reviews import REVIEW_KINDS
 from aegis_worker.observability.metrics import table
 from aegis_worker.observability.metrics.table import Metric
 from aegis_worker.resilience.monitor import Live
-from aegis_worker.resilience.permits import Counted
+from aegis_worker.resilience.permits import ERRORS, Counted
 
 from .gateway_reports import GatewayReport
 from .overdue import OverdueNumbers
@@ -38,7 +39,8 @@ def readings(
     overdue: OverdueNumbers | None = None,
     broker: Mapping[str, int] | None = None,
 ) -> Iterator[Reading]:
-    """All that is known. An argument is None if its store could not be asked. Unknown figures are left out, never 0.
+    """All that is known. An argument is None if its store could not be asked: then its figures are left out. What is
+    unknown to a store that answers is NaN, never 0.
 
     `injected`: what was broken on purpose, by injection and kind. `broker`: how many messages wait, by queue.
     """
@@ -82,8 +84,7 @@ def _waiting(numbers: WaitingNumbers) -> Iterator[Reading]:
         yield Reading(table.REVIEWS, (kind,), numbers.reviews[kind])
         yield Reading(table.REVIEWS_OLDEST, (kind,), numbers.reviews_oldest_age_s[kind])
     yield Reading(table.DISPUTES, (), numbers.disputes)
-    if numbers.disputes_soonest_s is not None:
-        yield Reading(table.DISPUTES_DEADLINE, (), numbers.disputes_soonest_s)
+    yield Reading(table.DISPUTES_DEADLINE, (), _or_nan(numbers.disputes_soonest_s))
     yield Reading(table.FROZEN, (), numbers.frozen)
 
 
@@ -93,8 +94,7 @@ def _overdue(numbers: OverdueNumbers) -> Iterator[Reading]:
     yield Reading(table.IN_DOUBT, (), numbers.in_doubt)
     yield Reading(table.IN_DOUBT_OLDEST, (), numbers.in_doubt_oldest_age_s)
     yield Reading(table.INCIDENTS, (), numbers.incidents)
-    if numbers.mismatches is not None:
-        yield Reading(table.MISMATCHES, (), numbers.mismatches)
+    yield Reading(table.MISMATCHES, (), _or_nan(numbers.mismatches))
 
 
 def _gateways(reports: Sequence[GatewayReport]) -> Iterator[Reading]:
@@ -115,9 +115,12 @@ def _live(name: str, gateway: Live) -> Iterator[Reading]:
     hour = gateway.last_hour
     for counted in Counted:
         yield Reading(table.LAST_HOUR_CALLS, (name, counted.value), hour.counts.get(counted, 0))
-    for word, rate in hour.error_rates.items():
+    for word, rate in (dict.fromkeys(ERRORS, 0.0) | dict(hour.error_rates)).items():
         yield Reading(table.LAST_HOUR_ERRORS, (name, word), round(rate * hour.volume))
-    quantiles = {"0.5": hour.latency.p50_ms, "0.95": hour.latency.p95_ms, "0.99": hour.latency.p99_ms}
-    for quantile, latency_ms in quantiles.items():
-        if latency_ms is not None:
-            yield Reading(table.LAST_HOUR_LATENCY, (name, quantile), round(latency_ms, 1))
+    shares = {"0.5": hour.latency.p50_ms, "0.95": hour.latency.p95_ms, "0.99": hour.latency.p99_ms}
+    for share, latency_ms in shares.items():
+        yield Reading(table.LAST_HOUR_LATENCY, (name, share), round(_or_nan(latency_ms) / 1000, 4))
+
+
+def _or_nan(value: float | None) -> float:
+    return nan if value is None else value

@@ -9,8 +9,9 @@ from functools import partial
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import hop_reference
-from aegis_worker.domain.outcomes import Operation, Unknown, charges
+from aegis_worker.domain.outcomes import Lookup, Operation, Unknown, charges
 from aegis_worker.exchange.engine import STUCK, begun
+from aegis_worker.exchange.watched import Begin, about, watched_by
 from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.kit.identity import NOTHING
@@ -49,8 +50,10 @@ def _asked(
     if gateway is None or unreachable is not None:
         return lambda: Said(charge, Unknown(unreachable or ""), asked_for)
     query = _query(case, charge, asked_for)
+    call: Begin[Answer | BaseException | None] = partial(begin_call, gateway, Ask(query), math.inf)
+    asked = watched_by(call, about(charge.gateway, query), _answer)
     wait: Callable[[], Answer | BaseException | None] = begun(
-        partial(begin_call, gateway, Ask(query), math.inf),
+        asked,
         longest_s(gateway),
         Answer(STUCK, longest_s(gateway) * 1000, looked_up=True, asked_at_s=clock_s()),
     )
@@ -68,6 +71,10 @@ def _query(case: Case, call: Attempt, asked_for: str | None) -> StatusQuery:
     amount = order.money(case.payment.amount.currency)
     own_ref = asked_for or call.gateway_ref
     return StatusQuery(call.operation, call.gateway_key, case.payment.gateway_ref, amount, own_ref)
+
+
+def _answer(told: Answer | BaseException | None) -> Lookup | None:
+    return told.outcome if isinstance(told, Answer) else None  # type: ignore[return-value]
 
 
 def _said(

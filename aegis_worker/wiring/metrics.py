@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,16 @@ from redis import Redis, RedisError
 
 from aegis_worker import __version__
 from aegis_worker.celery import QUEUES
+from aegis_worker.chaos.tally import injected
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.observability.metrics.meter import METER, Labels, Sink
+from aegis_worker.observability.metrics.meter import METER, Sink
 from aegis_worker.observability.metrics.shared import SharedSums, read_sums
 from aegis_worker.observability.metrics.statsd import StatsD
-from aegis_worker.observability.metrics.table import ALL, Metric
 from aegis_worker.observation_settings import ObservationSettings, SinkName
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.queries.metrics import MOST_DUE, Reading, readings
+from aegis_worker.queries.metrics_start import from_zero
 from aegis_worker.queries.metrics_text import NO_SUMS, Sums
 from aegis_worker.queries.overdue import overdue_numbers
 from aegis_worker.queries.waiting import waiting_numbers
@@ -33,11 +34,6 @@ if TYPE_CHECKING:
 
 
 _EXTRA = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
-_ZEROS: Mapping[tuple[Metric, Labels], float] = {
-    (metric, ()): 0.0
-    for metric in ALL
-    if metric.kind == "counter" and metric.source == "processes" and not metric.labels
-}
 
 
 def measured(settings: Settings) -> None:
@@ -64,13 +60,13 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def sums(redis: Redis) -> Sums:
-    """What all processes counted; nothing where Redis can't be asked. A counter without labels begins at 0."""
+def sums(redis: Redis, gateways: Iterable[str]) -> Sums:
+    """What all processes counted, from 0 on; nothing where Redis can't be asked. `gateways`: those that are configured."""
     try:
         counts, distributions = read_sums(redis)
     except RedisError:
         return NO_SUMS
-    return Sums({**_ZEROS, **counts}, distributions)
+    return from_zero(Sums(counts, distributions), gateways)
 
 
 def broker_messages(redis: Redis) -> Mapping[str, int] | None:
@@ -91,7 +87,8 @@ def shared_readings(parts: Worker) -> Iterator[Reading]:
     with parts.database.read() as connection:
         due = due_by_queue(connection, limit=MOST_DUE)
         waiting, overdue = waiting_numbers(connection), overdue_numbers(connection)
-    return readings(reports, due, waiting, None, overdue, broker_messages(parts.redis))
+    struck = injected(parts.redis)
+    return readings(reports, due, waiting, struck, overdue, broker_messages(parts.redis))
 
 
 def resource(settings: Settings) -> dict[str, str]:

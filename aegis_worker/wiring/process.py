@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import isnan
 
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.settings import load_settings
@@ -34,11 +35,14 @@ def finish_worker() -> None:
 
 
 def tell_gauges() -> None:
-    """Hand what is asked of the shared state to the sinks that want to be told. Raises DatabaseUnavailable."""
+    """Hand what is asked of the shared state, where it has a value, to the sinks that want to be told. Raises
+    DatabaseUnavailable.
+    """
     parts = worker()
     if METER.wants_gauges:
         for metric, labels, value in shared_readings(parts):
-            METER.gauge(metric, value, *labels)
+            if not isnan(value):
+                METER.gauge(metric, value, *labels)
 
 
 @cache

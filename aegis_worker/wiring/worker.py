@@ -127,7 +127,7 @@ def build_worker(
         hints=hints,
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
-        recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
+        recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s, pipeline.exchanges),
         webhooks=VerifyParts(database, gateways, KeyRing(settings.sealing_keys)),
         gateway_events=FollowParts(database, gateways, hints),
         review=review,

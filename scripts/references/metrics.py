@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegis_worker.observability.metrics.table import ALL, BUCKETS_S, Source
+from aegis_worker.observability.metrics.table import ALL, BUCKETS_S, Metric, Source
 
 from .markdown import code, codes, table
 
@@ -24,8 +24,12 @@ def buckets() -> str:
 
 def _of(source: Source) -> str:
     rows = [
-        (code(metric.shown), metric.kind, codes(metric.labels) or "–", f"{metric.help}.")
+        (code(metric.shown), metric.kind, codes(metric.labels) or "–", _meaning(metric))
         for metric in ALL
         if metric.source == source
     ]
     return table(("metric", "kind", "labels", "meaning"), rows)
+
+
+def _meaning(metric: Metric) -> str:
+    return f"{metric.help}." + (f" Only with {metric.needs}." if metric.needs else "")

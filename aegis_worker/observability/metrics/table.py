@@ -2,12 +2,13 @@
 
 Labels are bounded: gateways and hooks that are configured, routes that exist, and words of ours. `processes`: each process
 counts for itself and adds to the sums of all. `shared`: asked of PostgreSQL and Redis, which all processes share, when
-somebody looks.
+somebody looks. A gauge that has nothing to tell is NaN: a comparison with it never holds, so no alert fires.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -16,13 +17,19 @@ Source = Literal["processes", "shared"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metric:
-    """One metric. `name` without the `_total` that Prometheus adds to a counter. Histograms are of seconds."""
+    """One metric. `name` without the `_total` that Prometheus adds to a counter. Histograms are of seconds.
+
+    `begins`: values of labels for which it stands at 0 before anything was counted, so that monitors see the first
+    increase. A label `gateway` begins with each gateway that is configured. `needs`: without which it has no values.
+    """
 
     name: str
     kind: Kind
     labels: tuple[str, ...]
     help: str
     source: Source = "processes"
+    begins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: str = ""
 
     @property
     def shown(self) -> str:
@@ -34,12 +41,19 @@ class Metric:
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 
-def _counter(name: str, labels: str, help: str, source: Source = "processes") -> Metric:
-    return Metric(name, "counter", tuple(labels.split()), help, source)
+_PLUG_IN, _PLAN = "hooks of your own", "a chaos plan"
 
 
-def _histogram(name: str, labels: str, help: str) -> Metric:
-    return Metric(name, "histogram", tuple(labels.split()), help)
+def _counter(
+    name: str, labels: str, help: str, source: Source = "processes", *, needs: str = "", **begins: str
+) -> Metric:
+    values = {label: tuple(words.split()) for label, words in begins.items()}
+    return Metric(name, "counter", tuple(labels.split()), help, source, values, needs)
+
+
+def _histogram(name: str, labels: str, help: str, *, needs: str = "", **begins: str) -> Metric:
+    values = {label: tuple(words.split()) for label, words in begins.items()}
+    return Metric(name, "histogram", tuple(labels.split()), help, "processes", values, needs)
 
 
 def _gauge(name: str, labels: str, help: str) -> Metric:
@@ -50,10 +64,15 @@ PAYMENTS = _counter(
     "aegis_payments",
     "state gateway method",
     "Payments that came to a state; gateway none before one is chosen",
+    state="AUTHORIZED SUCCESS FAILURE",
+    method="card",
 )
 ACCEPT = _histogram("aegis_accept_duration_seconds", "", "How long accepting payments took, one or a batch")
 END_TO_END = _histogram(
-    "aegis_payment_duration_seconds", "state", "From acceptance to the end of the payment's first job"
+    "aegis_payment_duration_seconds",
+    "state",
+    "From acceptance to the end of the payment's first job",
+    state="SUCCESS FAILURE",
 )
 HTTP = _histogram(
     "aegis_http_request_duration_seconds",
@@ -64,17 +83,23 @@ IDEMPOTENCY_REPLAYS = _counter(
     "aegis_idempotency_replays", "", "Requests that repeated an earlier one and got its answer"
 )
 IDEMPOTENCY_CONFLICTS = _counter(
-    "aegis_idempotency_conflicts", "reason", "Keys refused: reused for another request, or still in progress"
+    "aegis_idempotency_conflicts",
+    "reason",
+    "Keys refused: reused for another request, or still in progress",
+    reason="key_reused in_progress",
 )
 CALLS = _histogram(
     "aegis_gateway_call_duration_seconds",
     "gateway operation outcome",
     "How long calls took, with their repeats; operation status for look-ups",
+    operation="process",
+    outcome="approved declined not_sent unknown",
 )
 RETRIES = _counter(
     "aegis_retries",
     "gateway kind",
     "failover: another hop, to this gateway; repeat: the same call sent again",
+    kind="failover repeat",
 )
 LEASES_LOST = _counter(
     "aegis_leases_lost", "", "Jobs that another worker had taken over when we came to write"
@@ -83,16 +108,25 @@ WEBHOOKS = _histogram(
     "aegis_webhook_duration_seconds",
     "outcome",
     "How long posts took: delivered, pending (failed, tried again), dead (given up)",
+    outcome="delivered pending dead",
 )
 EVENTS_DELIVERED = _counter("aegis_outbox_delivered", "", "Events that all sinks have taken")
 FINDINGS = _counter(
     "aegis_reconciliation_findings",
     "kind",
     "What reconciliation found; mismatches: payments that we and a gateway disagree about",
+    kind="payments_without_a_job mismatches unanswered",
 )
-HOOKS = _histogram("aegis_hook_duration_seconds", "hook point", "How long hooks took that ran")
-HOOK_ENDS = _counter("aegis_hook_calls", "hook point outcome", "How asking hooks ended")
-VAULT_OPENED = _counter("aegis_vault_opened", "outcome", "Cards opened for a call, and why not")
+HOOKS = _histogram(
+    "aegis_hook_duration_seconds", "hook point", "How long hooks took that ran", needs=_PLUG_IN
+)
+HOOK_ENDS = _counter("aegis_hook_calls", "hook point outcome", "How asking hooks ended", needs=_PLUG_IN)
+VAULT_OPENED = _counter(
+    "aegis_vault_opened",
+    "outcome",
+    "Cards opened for a call, and why not",
+    outcome="opened unavailable card_gone security_code_gone vault_misconfigured",
+)
 TASKS = _histogram("aegis_task_duration_seconds", "task", "How long Celery's tasks ran")
 
 DATABASE_UP = _gauge("aegis_database_up", "", "Whether PostgreSQL could be asked")
@@ -137,11 +171,11 @@ REVIEWS_OLDEST = _gauge(
 )
 DISPUTES = _gauge("aegis_disputes_waiting", "", "Disputes that wait for evidence, counted up to 10000")
 DISPUTES_DEADLINE = _gauge(
-    "aegis_disputes_deadline_seconds", "", "Until the next of their deadlines; left out where there is none"
+    "aegis_disputes_deadline_seconds", "", "Until the next of their deadlines; NaN where there is none"
 )
 FROZEN = _gauge("aegis_payments_frozen", "", "Payments among the reviews that the audit froze")
 MISMATCHES = _gauge(
-    "aegis_reconciliation_mismatches", "", "Of the last comparison with gateways; left out before the first"
+    "aegis_reconciliation_mismatches", "", "Of the last comparison with gateways; NaN before the first"
 )
 INCIDENTS = _gauge(
     "aegis_audit_incidents", "", "Broken invariants that nobody has resolved, counted up to 10000"
@@ -158,15 +192,16 @@ BREAKER_OPENINGS = _counter(
 LAST_HOUR_CALLS = _gauge("aegis_gateway_calls", "gateway outcome", "Calls of the last hour by outcome")
 LAST_HOUR_ERRORS = _gauge("aegis_gateway_errors", "gateway error", "Calls of the last hour that ended so")
 LAST_HOUR_LATENCY = _gauge(
-    "aegis_gateway_latency_ms",
-    "gateway quantile",
-    "How long answered calls of the last hour took, in milliseconds",
+    "aegis_gateway_latency_seconds",
+    "gateway share",
+    "Below which time a share (0.5, 0.95, 0.99) of the answered calls of the last hour stayed; NaN where there were none",
 )
 INJECTIONS = _counter(
     "aegis_chaos_injections",
     "injection kind",
     "How often each injection of a chaos plan has struck in the last week",
     "shared",
+    needs=_PLAN,
 )
 
 ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
