@@ -112,7 +112,9 @@ def ask_later(
     checks = work.subject.checks
     delay_s = verify_delay_s(checks, policy.verify_ladder_s)
     if delay_s is None:
-        rest = review(work, f"{checks} look-ups did not settle it: {reason}")
+        rest = review(
+            work, f"{checks} {'look-up' if checks == 1 else 'look-ups'} did not settle it: {reason}"
+        )
         return Settled(work, ended, facts + rest.facts, Rest(rest.job))
     waiting = JobChange("waiting", "verify", run_in_s=max(delay_s, wait_at_least_s), reason=reason)
     return Settled(work, ended, facts, Rest(waiting))
