@@ -51,7 +51,7 @@ def elsewhere() -> str:
 
 
 def exceptions() -> str:
-    """The tree of aegis_worker/errors.py."""
+    """The tree of aegis_worker/errors."""
     rows: list[tuple[str, str, str, str]] = []
     for kind in _KINDS:
         rows.append((f"**{kind.__name__}**", "", "", docstring(kind)))
@@ -61,7 +61,7 @@ def exceptions() -> str:
 
 def _below(kind: type[AegisError]) -> Iterator[type[AegisError]]:
     for one in kind.__subclasses__():
-        if one.__module__ == errors.__name__:
+        if one.__module__.startswith(f"{errors.__name__}."):
             yield one
             yield from _below(one)
 
