@@ -24,7 +24,7 @@ from itertools import pairwise
 
 from .card_numbers import LONGEST, SHORTEST, is_card_number
 from .plain_text import plain, unescaped
-from .security_codes import codes_in
+from .security_codes import codes_in, may_name_a_code
 
 Span = tuple[int, int]
 
@@ -32,6 +32,8 @@ _GROUP = re.compile(r"\d+")
 _THREE_DIGITS = re.compile(r"\A(?:\D*+\d){3}")
 _ENOUGH_DIGITS = re.compile(rf"\A(?:\D*+\d){{{SHORTEST}}}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
+# Text without these is in one spelling, and nothing is hidden in it by escapes.
+_NOT_PLAIN = re.compile(r"[^ -~]|  |[%\\&]")
 # In a card's own groups.
 _LAYOUTS = ("44443", "4444", "4443", "4442", "4441", "465", "464")
 # In groups that are no card's own, only these lengths are searched for, because others are rare among cards and common
@@ -47,6 +49,7 @@ _ID = re.compile(
     r"|9[1-5]\d\d(?: \d{4}){4} \d\d"  # a parcel of USPS, longer than any card number
     r")(?![^\W_])"
 )
+_ID_OF_OURS = re.compile(r"(?:[a-z]{3}_)?(?=\d{0,31}[a-f])[0-9a-f]{32}")
 _IBAN = re.compile(r"(?<![^\W_])[a-z]{2}\d\d(?: ?[0-9a-z]{4}){2,7}(?: ?[0-9a-z]{1,3})?(?![^\W_])")
 _UPS = re.compile(r"(?<![^\W_])1z[0-9a-z]{16}(?![^\W_])")
 _EXPLAINED = re.compile(
@@ -70,6 +73,19 @@ def holds_card_data(text: str) -> bool:
 
 def card_data_in(text: str) -> list[Span]:
     """Where card numbers and security codes stand in `text`: disjoint, in order. All of it where only escapes hide one."""
+    return [] if _plainly_holds_none(text) else _searched(text)
+
+
+def _plainly_holds_none(text: str) -> bool:
+    """A quick first look: True is certain. Most texts are short words and ids of ours."""
+    if _NOT_PLAIN.search(text) is not None:
+        return False
+    if _ENOUGH_DIGITS.match(text) is not None and _ID_OF_OURS.fullmatch(text) is None:
+        return False
+    return _THREE_DIGITS.match(text) is None or not may_name_a_code(text.lower())
+
+
+def _searched(text: str) -> list[Span]:
     read = plain(text)
     spans = _merged(read.span(*span) for span in _found(read.text))
     inner = unescaped(text)

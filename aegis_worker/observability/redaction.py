@@ -15,6 +15,9 @@ _SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|cookie|pan$|
 # Up to the last @ before the path, because a password may hold an @ that nobody escaped.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
 _KEY = re.compile(r"\b(aegis_(?:test|live|ops)_|whsec_|aegis-(?:session|form)=)[A-Za-z0-9+/=_-]{8,}")
+# Each key has one of these in it.
+_IN_KEYS = ("aegis", "whsec_")
+_WITHOUT_DIGITS = re.compile(r"[A-Za-z_ .-]*")
 # Deeper than the frames of an error report are nested; what is nested deeper is hidden.
 _MAX_DEPTH = 12
 # Values of these types are kept, because they hold no text.
@@ -48,22 +51,29 @@ def redact(value: Any, depth: int = 0) -> Any:
 
 def redact_text(text: str) -> str:
     """`text` with card numbers and security codes, keys, and passwords in URLs hidden."""
-    text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
-    text = _KEY.sub(rf"\1{HIDDEN}", text)
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+    if _IN_KEYS[0] in text or _IN_KEYS[1] in text:
+        text = _KEY.sub(rf"\1{HIDDEN}", text)
     return without_cards(text)
 
 
 def without_cards(text: str) -> str:
     """`text` with card numbers and security codes hidden, and all else as it was."""
+    found = card_data_in(text)
+    if not found:
+        return text
     kept, end_before = [], 0
-    for start, end in card_data_in(text):
+    for start, end in found:
         kept += [text[end_before:start], HIDDEN]
         end_before = end
-    return "".join([*kept, text[end_before:]]) if kept else text
+    return "".join([*kept, text[end_before:]])
 
 
 def _redacted_name(name: Any) -> Any:
-    return redact_text(name) if isinstance(name, str) and any(map(str.isnumeric, name)) else name
+    if not isinstance(name, str) or _WITHOUT_DIGITS.fullmatch(name) is not None:
+        return name
+    return redact_text(name) if any(map(str.isnumeric, name)) else name
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from support.disguised_card_numbers import DISGUISED_NUMBERS, NUMBERS
 from support.disguised_security_codes import DISGUISED_CODES
 from support.ordinary_orders import ordinary_orders
 
-from aegis_worker.domain import security_codes
+from aegis_worker.domain import card_search, security_codes
 from aegis_worker.domain.card_numbers import is_card_number, luhn_valid
 from aegis_worker.domain.card_pointers import pointers_to
 from aegis_worker.domain.card_search import card_data_in, holds_card_data
@@ -142,6 +142,59 @@ def test_the_time_that_a_search_takes_grows_in_step_with_the_text(piece: str) ->
         return min(taken)
 
     assert seconds(64_000) < 80 * max(seconds(4_000), 0.0005)
+
+
+def test_a_quick_first_look_finds_nothing_only_where_a_search_finds_nothing() -> None:
+    chance, quick = random.Random(1), 0
+    disguised = [
+        *NUMBERS,
+        *DISGUISED_NUMBERS,
+        *DISGUISED_CODES,
+        "cvv",
+        "C.V.V",
+        "cvc2 ",
+        "code",
+        "  ",
+        "\n",
+        "\x00",
+    ]
+    escapes = [
+        "%34",
+        "\\u0034",
+        "&#52;",
+        "&",
+        "é",
+        "٤",
+        "3f9d0a3b-7c0e-4a53-b8c1-1f2a3b4c5d6e",
+        "a" + "4" * 31,
+    ]
+    plain = [
+        "pay_",
+        "job_",
+        "cvc_",
+        "num_",
+        "_1",
+        " ",
+        "-",
+        ".",
+        "x",
+        "cv",
+        "cod",
+        "ff",
+        "7",
+        "12",
+        "737",
+        "paid",
+        "now",
+    ]
+    for _ in range(2000):
+        pieces = chance.choices([disguised, escapes, plain], [1, 1, 12], k=chance.randint(1, 3))
+        text = "".join(map(chance.choice, pieces))
+        if chance.random() < 0.3:
+            text += f"{chance.getrandbits(128):032x}"
+        assert card_data_in(text) == card_search._searched(text), text
+        quick += card_search._plainly_holds_none(text)
+    assert 800 < quick < 1600
 
 
 def test_the_luhn_check() -> None:

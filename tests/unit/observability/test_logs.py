@@ -81,6 +81,30 @@ for name in {_LOGGERS!r}:
             assert secret not in str(line)
 
 
+def test_whatever_stands_in_a_field_the_line_is_json() -> None:
+    written = written_by("""
+import structlog
+values = ["müde \\u2028 \\x7f", "\\ud800", 10**11 + 0.5, -(2**70), float("nan"), b"\\xff", {1: {"2": (3, None)}}, object]
+for why in values:
+    structlog.get_logger("a").warning("seen", why=why)
+""")
+    told = [line["why"] for line in written]
+    assert told[:3] == ["müde \u2028 \x7f", "\ud800", 10**11 + 0.5]
+    assert told[5:] == ["\ufffd", {"1": {"2": [3, None]}}, "<class 'object'>"]
+
+
+def test_the_time_of_a_line_stays_whatever_its_digits_are() -> None:
+    program = """
+import structlog
+from aegis_worker.observability import logs
+logs._PROCESSORS[3] = lambda logger, method, event: {**event, "timestamp": "4111 1111 1111 1111"}
+structlog.get_logger("a").warning("seen", why="4111 1111 1111 1111", timestamp="4242 4242 4242 4242")
+"""
+    (line,) = written_by(program)
+    assert line["timestamp"] == "4111 1111 1111 1111"
+    assert line["why"] == "[hidden]"
+
+
 def test_a_form_can_be_chosen() -> None:
     program = "configure_logs('INFO', 'pretty')\nlogging.getLogger('a').warning('seen')"
     ran = subprocess.run([sys.executable, "-c", _BEGIN + program], capture_output=True, text=True, timeout=60)

@@ -37,6 +37,26 @@ def test_ids_and_numbers_that_are_no_card_stay():
     assert redact(text) == text
 
 
+def test_keys_and_passwords_are_found_wherever_they_stand():
+    for secret in (
+        "aegis_live_" + "k" * 40,
+        "whsec_" + "w" * 40,
+        "aegis-session=" + "s" * 40,
+        "a://b:" + "p" * 40 + "@c",
+    ):
+        for text in (secret, f"x {secret}", f"{secret} x", f"'{secret}'", f"é{chr(10)}({secret})"):
+            clean = redact({"why": text})["why"]
+            assert HIDDEN in clean
+            assert secret[-20:-3] not in clean
+
+
+def test_a_name_with_a_card_number_in_it_is_hidden_too():
+    assert list(redact({"card 4242424242424242": "x", "why of_all-this": "y"})) == [
+        f"card {HIDDEN}",
+        "why of_all-this",
+    ]
+
+
 def test_the_luhn_check():
     assert luhn_valid("4242424242424242")
     assert not luhn_valid("4242424242424241")
