@@ -19,7 +19,8 @@ class ClaimedJob(Struct, frozen=True):
     """A job that this worker holds until its lease ends; every write for it carries `lease_epoch`.
 
     `request`: what the job is about beyond its payment: `{"reverse": {gateway, gateway_ref, number}}`, a charge too many;
-    `{"confirm": number}`, the latest thing that the payer brought back, which `confirm` holds.
+    `{"confirm": number}`, the latest thing that the payer brought back, which `confirm` holds; of a sync, what
+    `must_answer` makes.
     `claim_count`: how many workers began it since its last answer and left it. `left_behind`: its last holder let its lease
     run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
     `since_1970_s`: what is to be added to that clock for the time of day, as PostgreSQL has it.
@@ -42,3 +43,14 @@ class ClaimedJob(Struct, frozen=True):
     payer: Payer | None = None
     entities: tuple[Entity, ...] = ()
     trail: Trail = NO_TRAIL
+
+
+def must_answer(because: str) -> dict[str, str]:
+    """The request of a sync that ends at an answer or at a person, and why it does."""
+    return {"because": because}
+
+
+def must_answer_because(request: Mapping[str, Any] | None) -> str | None:
+    """Why this sync must not end without an answer; None where it may."""
+    because = (request or {}).get("because")
+    return because if isinstance(because, str) else None

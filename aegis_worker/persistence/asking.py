@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from aegis_worker.domain.jobs import must_answer
 from aegis_worker.domain.trails import Trail
 from aegis_worker.ids import JOB, new_id
 
@@ -27,8 +28,8 @@ RETURNING id
 """
 
 _NEW_JOB = f"""
-INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, {trails.NAMES})
-SELECT %(job_id)s, id, merchant_id, mode, 'sync', 'verify', 'queued',
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request, {trails.NAMES})
+SELECT %(job_id)s, id, merchant_id, mode, 'sync', 'verify', 'queued', %(request)s::jsonb,
     coalesce(%(correlation_id)s, trail.correlation_id),
     CASE WHEN %(correlation_id)s IS NULL THEN trail.traceparent ELSE %(traceparent)s END
 FROM payments p {trails.LAST_TRAIL.format(payment_id="p.id")}
@@ -44,7 +45,7 @@ def ask_now(connection: Connection, payment_id: str, trail: Trail | None = None)
     `trail`: of who asks for it; None: a new job goes on with the trail of the payment's last one.
     None when there is no such payment, when it is frozen, or when jobs open and close faster than this can look.
     """
-    names = {"payment_id": payment_id, "job_id": new_id(JOB), **trails.parameters(trail)}
+    names = {"payment_id": payment_id, "job_id": new_id(JOB), "request": None, **trails.parameters(trail)}
     # The third statement is for a sync that another transaction opened between the first two.
     for statement in (_OPEN_JOB, _NEW_JOB, _OPEN_JOB):
         row = connection.exec_driver_sql(statement, names).one_or_none()
@@ -67,16 +68,25 @@ def is_held(connection: Connection, payment_id: str) -> bool:
 _SYNC_AGAIN = """
 UPDATE jobs
 SET run_at = clock_timestamp(), queue = 'verify', status = CASE status WHEN 'queued' THEN status ELSE 'waiting' END,
-    updated_at = clock_timestamp()
+    request = coalesce(%(request)s::jsonb, request), updated_at = clock_timestamp()
 WHERE payment_id = %(payment_id)s AND operation = 'sync' AND status IN ('queued', 'waiting', 'review')
     AND EXISTS (SELECT FROM payments WHERE id = %(payment_id)s AND frozen_at IS NULL)
 RETURNING id
 """
 
 
-def sync_now(connection: Connection, payment_id: str) -> bool:
-    """Have a `sync` of the payment ask its gateway from now on. False where that can't be, because of another open job."""
-    names = {"payment_id": payment_id, "job_id": new_id(JOB), **trails.parameters(None)}
+def sync_now(connection: Connection, payment_id: str, because: str | None = None) -> bool:
+    """Have a `sync` of the payment ask its gateway from now on. False where that can't be, because of another open job.
+
+    `because`: why it must not end without an answer: a person is told where it finds none.
+    """
+    request = None if because is None else json.dumps(must_answer(because))
+    names = {
+        "payment_id": payment_id,
+        "job_id": new_id(JOB),
+        "request": request,
+        **trails.parameters(None),
+    }
     return any(
         connection.exec_driver_sql(statement, names).one_or_none() is not None
         for statement in (_SYNC_AGAIN, _NEW_JOB)

@@ -2,14 +2,15 @@
 all the same, or a twin of one, must not stay unknown.
 
 `attempts.recheck_at` says when; the ladder, in seconds since the first answer, how often. A charge that is found has its
-payment asked about (a `sync`), which tells of it and decides. Gateways are asked outside any transaction.
+payment asked about (a `sync`), which tells of it and decides. So has one that was in doubt and whose gateway was silent to
+the end: that sync ends at an answer or at a person. Gateways are asked outside any transaction.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,22 +22,17 @@ from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
-    ActionRequired,
-    Approved,
     Lookup,
     Operation,
-    Outcome,
     Pending,
     Unknown,
     UnknownKind,
     charges,
 )
-from aegis_worker.domain.twins import new_twins
 from aegis_worker.exchange.engine import STUCK, begun
 from aegis_worker.exchange.watched import Begin, about, watched
 from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.discretion import discreet
 from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.hints import Notifier
@@ -44,16 +40,20 @@ from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.database import Database
 
 from .exchanges import Exchanges
+from .rechecked import (
+    PUT_OFF_S,
+    after_recheck,
+    has_twin_that_is_not_shown,
+    is_left_in_doubt,
+    is_news,
+)
 
 _BATCH, _SIDE_BY_SIDE, _BUDGET_S = 64, 8, 10.0
-# Put a claimed charge off for longer than the slowest batch takes, so that no two workers ask about it at once. Also wait
-# so long after a look-up without an answer.
-_PUT_OFF_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecheckParts:
-    """What rechecking works with. `ladder_s`: seconds since the answer; a silent gateway is given up at twice its end."""
+    """What rechecking works with. `ladder_s`: seconds since the answer; a silent gateway is asked until twice its end."""
 
     database: Database
     gateways: Mapping[str, PaymentGateway]
@@ -69,7 +69,7 @@ FROM (SELECT payment_id, operation, number FROM attempts WHERE recheck_at <= sta
     JOIN payments p ON p.id = due.payment_id
 WHERE (a.payment_id, a.operation, a.number) = (due.payment_id, due.operation, due.number)
 RETURNING a.payment_id, a.operation, a.number, a.gateway, a.account, a.gateway_key, a.rechecks, a.status,
-    a.sends, a.outcome->>'twin' AS twin,
+    a.sends, a.checks, a.outcome->>'twin' AS twin,
     (SELECT array_agg(k.gateway_ref) FROM attempts k
      WHERE k.payment_id = a.payment_id AND k.gateway = a.gateway AND k.gateway_ref IS NOT NULL) AS known_refs,
     p.mode, p.amount_minor, p.currency, p.capture_method,
@@ -99,7 +99,9 @@ SELECT 1 FROM payments WHERE id = %(payment_id)s AND state IN ('AUTHORIZED', 'SU
 
 
 def recheck(parts: RecheckParts) -> dict[str, int]:
-    """Ask about what is due until nothing is, or the budget is spent; returns how many were asked about and found."""
+    """Ask about what is due until nothing is, or the budget is spent. Returns how many charges were asked about, and of how
+    many the payment is to be asked about now: `found`.
+    """
     counts = {"asked": 0, "found": 0}
     silent: set[str] = set()
     stop_at = time.monotonic() + _BUDGET_S
@@ -123,7 +125,7 @@ def recheck(parts: RecheckParts) -> dict[str, int]:
 
 
 def _claim(connection: Connection) -> list[dict[str, Any]]:
-    rows = connection.exec_driver_sql(_CLAIM, {"put_off_s": _PUT_OFF_S, "limit": _BATCH}).mappings()
+    rows = connection.exec_driver_sql(_CLAIM, {"put_off_s": PUT_OFF_S, "limit": _BATCH}).mappings()
     return [dict(row) for row in rows]
 
 
@@ -185,53 +187,24 @@ def _settle(
 ) -> int:
     found, rows, elapsed_s = 0, [], clock_s() - claimed_at_s
     for row, answer in zip(due, answers, strict=True):
-        is_heard = not isinstance(answer, Unknown)
-        if is_news(AttemptStatus(row["status"]), row["known_refs"] or (), answer):
-            is_heard = _is_asked_about(connection, row["payment_id"])
-            found += is_heard
-        names = {name: row[name] for name in ("payment_id", "operation", "number", "claimed_until")}
-        rows.append(
-            names | after_recheck(parts.ladder_s, row["rechecks"], row["age_s"] + elapsed_s, is_heard)
+        age_s, status = row["age_s"] + elapsed_s, AttemptStatus(row["status"])
+        because = None
+        if is_news(status, row["known_refs"] or (), answer):
+            because = f"{row['gateway']} showed another end of attempt {row['number']}"
+        elif is_left_in_doubt(parts.ladder_s, age_s, answer, row["sends"], row["checks"]):
+            because = f"{row['gateway']} told nothing of attempt {row['number']} by the end of the rechecks"
+        is_asked = because is not None and _is_asked_about(connection, row["payment_id"], because)
+        found += is_asked
+        following = after_recheck(
+            parts.ladder_s, row["rechecks"], age_s, answer, has_to_wait=because is not None and not is_asked
         )
+        names = {name: row[name] for name in ("payment_id", "operation", "number", "claimed_until")}
+        rows.append(names | following)
     connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows)})
     return found
 
 
-def has_twin_that_is_not_shown(able: Capabilities, twin: str | None) -> bool:
-    """Whether there may be a twin, `twin` saying why, at a gateway that shows none. Pure."""
-    return twin is not None and not able.shows_twins
-
-
-def is_news(status: AttemptStatus, known: Collection[str], answer: Outcome | Lookup) -> bool:
-    """Whether the payment has to be asked about. `known`: the gateway's references that attempts of it have there. Pure.
-
-    That a charge which stands is shown is no news, and a twin of it is. A charge of ours of another sum is a person's.
-    """
-    if isinstance(answer, Unknown):
-        return bool(answer.shows)
-    if new_twins(answer, known):
-        return True
-    if status is AttemptStatus.APPROVED:
-        return isinstance(answer, Pending)
-    return isinstance(answer, Approved | Pending | ActionRequired)
-
-
-def _is_asked_about(connection: Connection, payment_id: str) -> bool:
+def _is_asked_about(connection: Connection, payment_id: str, because: str) -> bool:
     """False where another job of the payment is open, such as the rest of a cancel: it may ask about no charge."""
     has_ended = connection.exec_driver_sql(_HAS_ENDED, {"payment_id": payment_id}).one_or_none()
-    return has_ended is not None and sync_now(connection, payment_id)
-
-
-def after_recheck(
-    ladder_s: Sequence[float], rechecks: int, age_s: float, is_heard: bool
-) -> dict[str, float | None]:
-    """How often the charge was asked about by then, and in how many seconds it is asked about again, if at all. Pure.
-
-    `age_s`: since the answer by which it was given up. `is_heard`: whether this look-up told anything.
-    """
-    done = rechecks + is_heard
-    if not is_heard:
-        return {"rechecks": done, "next_in_s": _PUT_OFF_S if age_s < 2 * ladder_s[-1] else None}
-    if done >= len(ladder_s):
-        return {"rechecks": done, "next_in_s": None}
-    return {"rechecks": done, "next_in_s": ladder_s[done] - ladder_s[done - 1]}
+    return has_ended is not None and sync_now(connection, payment_id, because)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.entities import EntityKind
+from aegis_worker.domain.jobs import must_answer
 from aegis_worker.domain.outcomes import Operation
 
 from .rows import AttemptRow, Rows, with_job
@@ -31,15 +32,16 @@ def ask_now(rows: Rows, now: float) -> Rows:
     return replace(rows, job=job)
 
 
-def sync_now(rows: Rows, now: float) -> Rows | None:
+def sync_now(rows: Rows, now: float, because: str | None = None) -> Rows | None:
     """`asking.sync_now`; None where another job is open."""
-    job = rows.job
+    job, request = rows.job, None if because is None else must_answer(because)
     if job is None:
-        return with_job(rows, "sync", "verify", now)
+        return with_job(rows, "sync", "verify", now, request)
     if job.operation != "sync" or job.status == "running":
         return None
     status = job.status if job.status == "queued" else "waiting"
-    return replace(rows, job=replace(job, run_at=now, queue="verify", status=status))
+    job = replace(job, run_at=now, queue="verify", status=status, request=request or job.request)
+    return replace(rows, job=job)
 
 
 def cancel(rows: Rows, now: float) -> Rows:

@@ -12,12 +12,16 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Outcome,
     Pending,
-    Unknown,
 )
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.transitions import ONLY_IN, EventType, State
 from aegis_worker.gateways.requests import StatusQuery
-from aegis_worker.pipeline.recheck import after_recheck, has_twin_that_is_not_shown, is_news
+from aegis_worker.pipeline.rechecked import (
+    after_recheck,
+    has_twin_that_is_not_shown,
+    is_left_in_doubt,
+    is_news,
+)
 
 from . import charging as charging
 from . import confirming as confirming
@@ -35,6 +39,8 @@ from .setups import PAYMENT_ID, Configuration
 from .world import World
 
 _ENDED = (State.AUTHORIZED, State.SUCCESS, State.FAILURE, State.CANCELLED)
+# The same words whatever was found: nothing is decided by them.
+_BECAUSE = "a recheck"
 
 
 class Charge:
@@ -138,15 +144,17 @@ def _rechecked(explorer: Explorer, world: World, row: AttemptRow, left: int) -> 
 
 def heard(rows: Rows, row: AttemptRow, answer: Outcome | Lookup, ladder_s: Sequence[float]) -> Rows:
     """The tables after a recheck of the attempt was answered like this."""
-    is_heard = not isinstance(answer, Unknown)
-    known = [one.attempt.gateway_ref for one in rows.attempts if one.attempt.gateway == row.attempt.gateway]
-    if is_news(row.attempt.status, [ref for ref in known if ref is not None], answer):
-        asked = sync_now(rows, 0.0) if rows.payment.state in _ENDED else None
-        is_heard, rows = asked is not None, asked or rows
     attempt = row.attempt
+    known = [one.attempt.gateway_ref for one in rows.attempts if one.attempt.gateway == attempt.gateway]
     since = attempt.sent_at_s if attempt.answered_at_s is None else attempt.answered_at_s
-    following = after_recheck(ladder_s, row.rechecks, -since, is_heard)
+    is_to_be_asked = is_news(
+        attempt.status, [ref for ref in known if ref is not None], answer
+    ) or is_left_in_doubt(ladder_s, -since, answer, attempt.sends, attempt.checks)
+    asked = sync_now(rows, 0.0, _BECAUSE) if is_to_be_asked and rows.payment.state in _ENDED else None
+    has_to_wait = is_to_be_asked and asked is None
+    following = after_recheck(ladder_s, row.rechecks, -since, answer, has_to_wait=has_to_wait)
     after = replace(row, rechecks=int(following["rechecks"] or 0), recheck_at=following["next_in_s"])
+    rows = asked or rows
     return replace(rows, attempts=tuple(after if one is row else one for one in rows.attempts))
 
 

@@ -67,6 +67,13 @@ PLANTS: dict[str, Plant] = {
         ),
         _decision(decisions.refusal_of_a_repeat_believed, "refusal-of-a-repeat-believed", "lagging", 2),
         _decision(decisions.twins_not_looked_for, "twins-not-looked-for", "lagging", 2),
+        _decision(
+            decisions.silent_gateway_given_up,
+            "silent-gateway-given-up",
+            "one-step",
+            2,
+            model.silent_gateway_given_up,
+        ),
         _decision(decisions.ladders_end_as_failure, "ladders-end-as-failure", "no-look-ups-no-keys", 1),
         _decision(decisions.one_absence_answer, "one-absence-answer", "lagging", 1),
         _decision(decisions.absence_window_of_0, "absence-window-of-0", "lagging", 1),

@@ -16,7 +16,7 @@ from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Declined, NotSent, Operation, Pending, Unknown, charges
 from aegis_worker.gateway_events import follow
 from aegis_worker.gateways.requests import GatewayRequest
-from aegis_worker.pipeline import advance, effects
+from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
 from aegis_worker.pipeline.operations.charge import plan
 from aegis_worker.pipeline.operations.requests import request_for
@@ -143,6 +143,13 @@ def absence_window_of_0() -> Iterator[None]:
 def twins_not_looked_for() -> Iterator[None]:
     """A charge that was sent more than once is asked about no further once it was approved."""
     with name_in(_CHARGE, "looked_for_in_s", lambda *facts: None):
+        yield
+
+
+@contextmanager
+def silent_gateway_given_up() -> Iterator[None]:
+    """A charge that was in doubt is let go of where its gateway told nothing by the end of the rechecks."""
+    with name_in(recheck, "is_left_in_doubt", lambda *facts: False):
         yield
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from aegis_worker.domain.changes import Change, OpenAttempt
-from aegis_worker.lab.explore import claiming, explorer, hands, inbox, writes
+from aegis_worker.lab.explore import charge, claiming, explorer, hands, inbox, writes
 from aegis_worker.lab.explore.rows import JobRow, Rows, written
 
 from .decisions import taken_for_followed
@@ -20,6 +20,13 @@ from .patching import name_in
 def no_send_deadline() -> Iterator[None]:
     """A call may leave however long ago it was decided on."""
     with name_in(hands, "send_until_s", lambda *facts: math.inf):
+        yield
+
+
+@contextmanager
+def silent_gateway_given_up() -> Iterator[None]:
+    """A charge that was in doubt is let go of where its gateway told nothing by the end of the rechecks."""
+    with name_in(charge, "is_left_in_doubt", lambda *facts: False):
         yield
 
 

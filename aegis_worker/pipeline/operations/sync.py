@@ -47,6 +47,7 @@ from .news import may_be_late_s, news
 from .room import Room
 from .steps import ask, review, unreachable_because
 from .twins import adopted, asks_for_twins, found_twins, tells_of_another
+from .unasked import left_unasked
 
 _TOLD_OF_ANOTHER = Unknown("it has told of another charge only", kind=UnknownKind.NO_LOOK_UP)
 
@@ -79,7 +80,7 @@ def _first_look_up(work: Work) -> Step:
         return Rest(JobChange("succeeded", result={"agrees": True, "gateway_says": nothing}))
     to_ask = _still_to_ask(work)
     if not to_ask:
-        return Rest(JobChange("failed", reason=unreachable_because(work, work.attempts[charges[-1]])))
+        return left_unasked(work, unreachable_because(work, work.attempts[charges[-1]]))
     return _question(work, to_ask[0])
 
 
@@ -98,7 +99,7 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
         if subject.outcome.twin is not None:
             return _twin_to_a_person(work, answer)
         # The others are asked all the same: one of them may be the charge that somebody has heard of.
-        work, ended = end_attempt(work, answer, subject.status, subject.outcome)
+        work, ended = end_attempt(work, answer, subject.status, subject.outcome, counts=False)
         work = replace(work, said={**work.said, work.position: outcome})
         following = _still_to_ask(work)
         if following:
@@ -220,7 +221,7 @@ def _judged(
         work, said={position: said for position, said in work.said.items() if position not in silent}
     )
     if not work.said:
-        return Settled(work, ended, facts, Rest(JobChange("failed", reason=_why(silent))))
+        return _unasked(work, ended, facts, _why(silent))
     own = own_charge(work.payment, work.attempts)
     own = own if own in work.said else None
     found = news(work, own)
@@ -266,11 +267,16 @@ def _compared(
     if unasked:
         # Those that were asked about agree. Nobody knows about this one.
         because = unreachable_because(work, work.attempts[unasked[-1]]) or silent_because
-        return Settled(work, ended, facts, Rest(JobChange("failed", reason=because)))
+        return _unasked(work, ended, facts, because)
     job = JobChange(
         "succeeded", result={"agrees": payment.version == work.payment.version, "gateway_says": said}
     )
     return Settled(work, ended, facts, Rest(job))
+
+
+def _unasked(work: Work, ended: AnswerAttempt, facts: list[Fact], why: str | None) -> Settled:
+    rest = left_unasked(work, why)
+    return Settled(work, ended, [*facts, *rest.facts], Rest(rest.job))
 
 
 def _tells_nothing(outcome: Outcome | Lookup) -> bool:

@@ -16,7 +16,7 @@ from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.pipeline.operations.answers import LOOK_AGAIN
 from aegis_worker.pipeline.operations.charge import Charge
 from aegis_worker.pipeline.operations.twins import looked_for_in_s, may_be_second_because
-from aegis_worker.pipeline.recheck import has_twin_that_is_not_shown, is_news
+from aegis_worker.pipeline.rechecked import has_twin_that_is_not_shown, is_news
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Route, Work
 from aegis_worker.routing.router import Decision
 

@@ -173,6 +173,36 @@ def test_what_a_repeat_charges_that_was_frozen_past_its_keys_lifetime_is_found_a
     assert [one.ref for part in end.ledgers for one in part.value.standing] == ["a_2"]
 
 
+# A call comes later than its absence is believed, its repeat was refused, and nobody can ask for a day.
+SILENT_TO_THE_END = [
+    ("call", "a is later than the absence window"),
+    ("call", "a not found"),
+    ("call", "a declines for good"),
+    ("recheck", "look-ups are down for a day"),
+    *[("recheck", "look-ups are still down")] * 11,
+]
+
+
+def test_a_late_charge_that_nobody_could_ask_about_by_the_end_is_a_persons(tables: StoryTables) -> None:
+    explorer = Explorer(CONFIGURATIONS["one-step"])
+    asked_again = [("call", "a look-ups are still down")] * 4
+    steps = a_life_by(explorer, [*SILENT_TO_THE_END, *asked_again, ("write", "written")])
+    story = Story("one-step", "charge", 2, tuple(step.move for step in steps), (), ())
+    assert lived(tables, story).otherwise == []
+    rows = steps[-1].world.rows.value
+    assert (rows.payment.state, rows.job and rows.job.status) == (State.FAILURE, "review")
+
+
+def test_a_late_charge_that_nobody_could_ask_about_stays_where_no_person_is_told(tables: StoryTables) -> None:
+    name, wrong = "silent-gateway-given-up", "I3: FAILURE, and charged: a a_2"
+    with planted((name,), in_model=True):
+        steps = a_life_by(Explorer(CONFIGURATIONS["one-step"]), SILENT_TO_THE_END)
+    moves = tuple(step.move for step in steps)
+    life = lived(tables, Story("one-step", "charge", 2, moves, (wrong,), (name,)))
+    assert (life.breaks, life.otherwise) == ([wrong], [])
+    assert lived(tables, Story("one-step", "charge", 2, moves, (wrong,), ())).breaks == []
+
+
 BY_SCENARIO = {
     "confirm": [
         ("call", "a sends the payer away"),

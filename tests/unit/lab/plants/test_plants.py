@@ -11,11 +11,11 @@ from aegis_worker.lab.plants import PLANTS, planted
 from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence import claims, job_store
 from aegis_worker.persistence import record as recording
-from aegis_worker.pipeline import advance, effects
+from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
 
 settle = import_module("aegis_worker.pipeline.operations.charge.settle")
-_PLACES = (follow, claims, job_store, recording, advance, effects, absence, answers, settle)
+_PLACES = (follow, claims, job_store, recording, advance, effects, recheck, absence, answers, settle)
 
 
 def _as_it_is() -> list[dict[str, object]]:
