@@ -13,6 +13,7 @@ from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.queries.metrics import MOST_DUE, readings
 from aegis_worker.queries.metrics_text import CONTENT_TYPE, metrics_text
 from aegis_worker.queries.overdue import overdue_numbers
+from aegis_worker.queries.people import people_numbers
 from aegis_worker.queries.waiting import waiting_numbers
 
 blueprint = Blueprint("metrics", __name__, description="For a monitor such as Prometheus.")
@@ -42,9 +43,10 @@ def metrics() -> Response:
 
     For each gateway: score, breakers, calls of the last hour, latencies, calls under way, and whether it is paused. For
     each queue: due jobs. For each sink: events not delivered yet and their age. Also webhook deliveries by status, reviews
-    and their age, payments in doubt, disputes that wait for evidence and the next deadline, and what a chaos plan injected;
-    and, added up over all processes, payments by state, how long requests, payments, calls to gateways, webhooks, hooks and
-    tasks took, retries, idempotency keys that were repeated or refused, and lost leases. If
+    and their age, payments in doubt, disputes that wait for evidence and the next deadline, what waits for a second person,
+    who has an account at the console, and what a chaos plan injected; and, added up over all processes, payments by state,
+    how long requests, payments, calls to gateways, webhooks, hooks and tasks took, retries, idempotency keys that were
+    repeated or refused, and lost leases. If
     `AEGIS_METRICS_TOKEN` is set, the request must carry it. If it is not set, this route does not exist in production and
     needs no token in any other environment.
     """
@@ -54,8 +56,9 @@ def metrics() -> Response:
         with web.database.read() as connection:
             due = due_by_queue(connection, limit=MOST_DUE)
             waiting, overdue = waiting_numbers(connection), overdue_numbers(connection)
+            people = people_numbers(connection)
         reports = web.gateway_reports()
-        found = readings(reports, due, waiting, web.injected(), overdue, web.broker())
+        found = readings(reports, due, waiting, web.injected(), overdue, web.broker(), people)
     except DatabaseUnavailable:
         found = readings(None, None, broker=web.broker())
     return Response(metrics_text(found, web.sums()), content_type=CONTENT_TYPE)

@@ -17,6 +17,7 @@ from aegis_worker.resilience.permits import ERRORS, Counted
 
 from .gateway_reports import GatewayReport
 from .overdue import OverdueNumbers
+from .people import PeopleNumbers
 from .waiting import WaitingNumbers
 
 MOST_DUE = 1000
@@ -38,6 +39,7 @@ def readings(
     injected: Mapping[tuple[str, str], int] | None = None,
     overdue: OverdueNumbers | None = None,
     broker: Mapping[str, int] | None = None,
+    people: PeopleNumbers | None = None,
 ) -> Iterator[Reading]:
     """All that is known. An argument is None if its store could not be asked: then its figures are left out. What is
     unknown to a store that answers is NaN, never 0.
@@ -57,6 +59,8 @@ def readings(
         yield from _waiting(waiting)
     if overdue is not None:
         yield from _overdue(overdue)
+    if people is not None:
+        yield from _people(people)
 
 
 def _stores(reports: Sequence[GatewayReport] | None) -> Iterator[Reading]:
@@ -95,6 +99,14 @@ def _overdue(numbers: OverdueNumbers) -> Iterator[Reading]:
     yield Reading(table.IN_DOUBT_OLDEST, (), numbers.in_doubt_oldest_age_s)
     yield Reading(table.INCIDENTS, (), numbers.incidents)
     yield Reading(table.MISMATCHES, (), _or_nan(numbers.mismatches))
+
+
+def _people(numbers: PeopleNumbers) -> Iterator[Reading]:
+    for kind, count in numbers.waiting.items():
+        yield Reading(table.APPROVALS, (kind,), count)
+        yield Reading(table.APPROVALS_OLDEST, (kind,), numbers.oldest_age_s[kind])
+    for (role, status), count in numbers.users.items():
+        yield Reading(table.CONSOLE_USERS, (role, status), count)
 
 
 def _gateways(reports: Sequence[GatewayReport]) -> Iterator[Reading]:

@@ -24,6 +24,7 @@ from aegis_worker.queries.metrics import MOST_DUE, Reading, readings
 from aegis_worker.queries.metrics_start import from_zero
 from aegis_worker.queries.metrics_text import NO_SUMS, Sums
 from aegis_worker.queries.overdue import overdue_numbers
+from aegis_worker.queries.people import people_numbers
 from aegis_worker.queries.waiting import waiting_numbers
 from aegis_worker.settings import Settings
 
@@ -87,8 +88,9 @@ def shared_readings(parts: Worker) -> Iterator[Reading]:
     with parts.database.read() as connection:
         due = due_by_queue(connection, limit=MOST_DUE)
         waiting, overdue = waiting_numbers(connection), overdue_numbers(connection)
-    struck = injected(parts.redis)
-    return readings(reports, due, waiting, struck, overdue, broker_messages(parts.redis))
+        people = people_numbers(connection)
+    struck, messages = injected(parts.redis), broker_messages(parts.redis)
+    return readings(reports, due, waiting, struck, overdue, messages, people)
 
 
 def resource(settings: Settings) -> dict[str, str]:

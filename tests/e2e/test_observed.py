@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 from prometheus_client.parser import text_string_to_metric_families
+from support.checkout import CHECKOUT
 from support.installation import SOON_S, Installation, card, wait_until
 from support.merchant_server import Sink, a_sink
 from support.otlp_collector import Collector, a_collector
 from support.process_logs import ProcessLogs
+from support.promtool import promtool
+
+from aegis_worker.observability.metrics.table import ALL
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +25,12 @@ pytestmark = pytest.mark.slow
 def collector() -> Iterator[Collector]:
     with a_collector() as running:
         yield running
+
+
+def a_plan(folder: Path) -> Path:
+    plan = folder / "plan.toml"
+    plan.write_text('[[injections]]\nid = "a-little-late"\nkind = "latency"\ndelay_ms = 5\n')
+    return plan
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +43,10 @@ def observed(
         "AEGIS_METRICS_SINKS": "prometheus,otlp",
         "AEGIS_METRICS_EVERY_S": "0.5",
         "AEGIS_OTLP_ENDPOINT": collector.endpoint,
+        # With hooks and a plan, so that every metric has values.
+        "AEGIS_HOOKS": "support.hook_plugins.at_the_doors",
+        "PYTHONPATH": str(CHECKOUT / "tests"),
+        "AEGIS_CHAOS": str(a_plan(tmp_path_factory.mktemp("plan"))),
     }
     running = Installation(tmp_path_factory.mktemp("observed") / "data", {**environ, **settings}, workers=1)
     yield running
@@ -122,6 +137,40 @@ def test_metrics_add_up_all_processes_and_prometheus_reads_them(
         for point in collector.metrics["aegis_gateway_call_duration_seconds"].histogram.data_points
     }
     assert examples
+
+
+def test_every_metric_of_the_table_has_a_value_and_prometheus_has_nothing_to_say_about_them(
+    paid: str, observed: Installation
+) -> None:
+    def text() -> str:
+        return urllib3.request("GET", observed.ready["api_url"] + "/metrics").data.decode()
+
+    def without_value() -> list[str]:
+        families = text_string_to_metric_families(text())
+        told = {family.name for family in families if family.samples}
+        return [metric.shown for metric in ALL if metric.name not in told]
+
+    wait_until(lambda: not without_value(), SOON_S, lambda: f"no value: {without_value()}")
+    names = {family.name for family in text_string_to_metric_families(text())}
+    assert names == {metric.name for metric in ALL}
+    judged = promtool("check", "metrics", given=text())
+    assert (judged.stderr, judged.stdout) == ("", "")
+
+
+def test_metrics_go_on_where_they_were_when_a_worker_is_killed(paid: str, observed: Installation) -> None:
+    def succeeded() -> float:
+        text = urllib3.request("GET", observed.ready["api_url"] + "/metrics").data.decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == "aegis_payments_total" and sample.labels["state"] == "SUCCESS"
+        )
+
+    wait_until(lambda: succeeded() == 1, SOON_S)
+    observed.kill_worker()
+    observed.ended(observed.accepted("tok_visa"))
+    wait_until(lambda: succeeded() == 2, SOON_S)
 
 
 def test_neither_traces_nor_metrics_hold_a_secret(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 import yaml
 from support.checkout import CHECKOUT
 from support.promql import METRIC_OF, series_in, series_of, unknown_in
+from support.promtool import promtool
 
 from aegis_worker.cli import cli
 from aegis_worker.observability.metrics.meter import Distribution
@@ -55,18 +55,6 @@ _WATCHED = {
     "AegisIdempotencyConflicts",
     "AegisReconciliationMismatch",
 }
-
-
-def promtool(*arguments: object, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Prometheus's own judge of rules; the test skips where it is not installed."""
-    program = shutil.which("promtool")
-    if program is None:
-        pytest.skip(
-            "there is no promtool: scripts/debian-extras installs it on Debian (the package prometheus)"
-        )
-    return subprocess.run(
-        [program, *map(str, arguments)], input=given, capture_output=True, text=True, timeout=240, check=False
-    )
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])

@@ -169,6 +169,15 @@ REVIEWS = _gauge(
 REVIEWS_OLDEST = _gauge(
     "aegis_reviews_oldest_age_seconds", "kind", "How long the oldest of them has waited; 0 where none waits"
 )
+APPROVALS = _gauge(
+    "aegis_approvals_waiting",
+    "kind",
+    "What one operator asked for and a second one has to approve: refund or resolution, counted up to 10000 in all",
+)
+APPROVALS_OLDEST = _gauge(
+    "aegis_approvals_oldest_age_seconds", "kind", "How long the oldest of them has waited; 0 where none waits"
+)
+CONSOLE_USERS = _gauge("aegis_console_users", "role status", "People with an account at the console")
 DISPUTES = _gauge("aegis_disputes_waiting", "", "Disputes that wait for evidence, counted up to 10000")
 DISPUTES_DEADLINE = _gauge(
     "aegis_disputes_deadline_seconds", "", "Until the next of their deadlines; NaN where there is none"

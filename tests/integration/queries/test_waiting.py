@@ -13,7 +13,9 @@ from support.outbox_events import STORY, a_payment, claim_and_fan_out, execute, 
 from support.payments import accept_one
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint
+from aegis_worker.domain.approvals import APPROVAL_KINDS
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.people import ROLES, USER_STATUSES
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries import waiting
 
@@ -69,6 +71,9 @@ def test_nothing_that_waits_is_told_as_0(api: Api) -> None:
         "aegis_payments_in_doubt": 0,
         "aegis_payments_in_doubt_oldest_age_seconds": 0,
         "aegis_disputes_waiting": 0,
+        **{f"aegis_approvals_waiting {kind}": 0 for kind in APPROVAL_KINDS},
+        **{f"aegis_approvals_oldest_age_seconds {kind}": 0 for kind in APPROVAL_KINDS},
+        **{f"aegis_console_users {role} {status}": 0 for role in ROLES for status in USER_STATUSES},
     }
 
 

@@ -24,6 +24,7 @@ _LABELS = {
     "point",
     "queue",
     "reason",
+    "role",
     "route",
     "share",
     "sink",
