@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from aegis_api.http.problems import PROBLEMS, RequestRefused
-from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.money import Money
 from aegis_worker.errors import AegisError, InvalidReason, Refused, ResolutionRefused
 
+from .typed import amount_in
+
 # For what moves money or decides about it; the audit log itself takes shorter ones.
 SHORTEST_REASON = 20
-_LONGEST_QUERY = 255
 _DONE = {
     "decided": "Recorded, and in force.",
     "asked_for": "Nothing has changed yet: it waits for a second person.",
@@ -41,19 +41,6 @@ _DONE = {
 def done_here() -> str | None:
     """What was done on the page before, in words, for whoever was sent here after it."""
     return _DONE.get(request.args.get("done", ""))
-
-
-def queried(*names: str) -> dict[str, str]:
-    """What the URL asks for under these names: those that say something, each of a bounded length.
-
-    What looks like a card number is left out, so that no page shows one.
-    """
-    asked = {name: request.args.get(name, "").strip()[:_LONGEST_QUERY] for name in names}
-    return {
-        name: value
-        for name, value in asked.items()
-        if value and "\0" not in value and not holds_card_data(value)
-    }
 
 
 def go_to(page: str, done: str) -> ResponseReturnValue:
@@ -97,15 +84,5 @@ def reason_of(form: Mapping[str, str], *, least: int = SHORTEST_REASON) -> str:
 
 def confirm_amount(form: Mapping[str, str], amount: Money) -> None:
     """Raise ResolutionRefused unless the person typed this amount, so that nobody decides about another payment."""
-    try:
-        typed = Decimal(form.get("amount", "").replace(",", "").strip())
-    except InvalidOperation:
-        typed = Decimal(-1)
-    if typed != Decimal(amount.decimal()):
+    if amount_in(form.get("amount", "")) != Decimal(amount.decimal()):
         raise ResolutionRefused(f"Type the amount to confirm: {amount.decimal()}.")
-
-
-def version_in(form: Mapping[str, str]) -> int | None:
-    """The version that the person looked at."""
-    written = form.get("version", "")
-    return int(written) if written.isascii() and written.isdecimal() and len(written) < 10 else None

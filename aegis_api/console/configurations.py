@@ -30,11 +30,12 @@ from aegis_worker.views.rules_simulations import rules_simulation_body
 from aegis_worker.views.simulations import simulation_body
 from aegis_worker.views.versions import held_body, version_body
 
-from .acting import done_here, go_to, reason_of, told_of, version_in
+from .acting import done_here, go_to, reason_of, told_of
 from .blueprint import blueprint
 from .flow_picture import SLIM, WIDE, flow_picture
 from .login.forms import posted
 from .login.guard import person, required
+from .typed import version_in
 
 _SHOWN, _TRIED = 20, 5000
 _SEED = 1

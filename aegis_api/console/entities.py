@@ -13,6 +13,7 @@ from aegis_worker.queries.entities import DISPUTES, ORDERED, EntityFilters, list
 from aegis_worker.views.entities import dispute_body, entity_body
 from aegis_worker.views.pages import list_body
 
+from .addresses import cursor
 from .blueprint import blueprint
 
 _SHOWN = 50
@@ -51,8 +52,7 @@ def list_disputes() -> str:
 def _asked(known: frozenset[str]) -> tuple[EntityFilters, str | None, str | None]:
     status = request.args.get("status")
     status = status if status in known else None
-    after = request.args.get("after", "").replace("\0", "")[:64] or None
-    return EntityFilters(status=status), status, after
+    return EntityFilters(status=status), status, cursor("after")
 
 
 def _page(what: str, body: dict[str, Any], status: str | None, after: str | None, **more: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flask import g, redirect, render_template
@@ -20,11 +19,12 @@ from aegis_worker.ids import PAYMENT
 from aegis_worker.people.ordering import Wanted, order_for_operator
 from aegis_worker.people.parts import Approval
 
-from .acting import confirm_amount, go_to, reason_of, told_of, version_in
+from .acting import confirm_amount, go_to, reason_of, told_of
 from .blueprint import blueprint
 from .login.forms import posted
 from .login.guard import person, required
 from .payment import read_payment
+from .typed import amount_in, version_in
 
 _KINDS = {"capture": EntityKind.CAPTURE, "refund": EntityKind.REFUND, "cancel": EntityKind.VOID}
 _LONGEST_KEY = 64
@@ -72,11 +72,11 @@ def _ordered(payment_id: str, kind: str, form: Mapping[str, str]) -> Any:
 
 def _minor(form: Mapping[str, str], currency: str) -> int:
     """The amount that was typed, in minor units. Raises ResolutionRefused."""
-    try:
-        minor = Decimal(form.get("amount", "").replace(",", "").strip()).scaleb(EXPONENTS[currency])
-    except InvalidOperation:
-        raise ResolutionRefused("Type the amount, such as 12.50.") from None
-    if not minor.is_finite() or minor != minor.to_integral_value() or not 1 <= minor <= MAX_MINOR:
+    typed = amount_in(form.get("amount", ""))
+    if typed is None:
+        raise ResolutionRefused("Type the amount, such as 12.50.")
+    minor = typed.scaleb(EXPONENTS[currency])
+    if minor != minor.to_integral_value() or not 1 <= minor <= MAX_MINOR:
         raise ResolutionRefused(f"That is no amount of {currency}.")
     return int(minor)
 

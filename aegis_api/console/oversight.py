@@ -20,7 +20,7 @@ from aegis_worker.views.pages import list_body
 from aegis_worker.views.reconciliations import run_body
 from aegis_worker.views.stuck import stuck_body
 
-from .acting import queried
+from .addresses import cursor, queried
 from .blueprint import blueprint
 
 _SHOWN = 50
@@ -73,9 +73,9 @@ def show_audits() -> str:
 def show_reconciliation() -> str:
     """The newest runs, with what each found and repaired."""
     with parts().web.database.read() as connection:
-        runs = list_runs(connection, limit=_SHOWN, starting_after=request.args.get("after"))
+        runs = list_runs(connection, limit=_SHOWN, starting_after=cursor("after"))
     body = list_body([run_body(run) for run in runs.rows], runs.next_cursor)
-    return render_template("console/reconciliation.html", page=body, after=request.args.get("after"))
+    return render_template("console/reconciliation.html", page=body, after=cursor("after"))
 
 
 def _cursors(connection: Connection) -> list[dict[str, Any]]:

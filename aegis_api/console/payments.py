@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,9 +21,10 @@ from aegis_worker.queries.sentences import of_error
 from aegis_worker.views.finding import found_body
 
 from . import shown, signs
-from .acting import queried
+from .addresses import queried
 from .blueprint import blueprint
 from .layout import strip_now
+from .typed import amount_in
 
 _SHOWN = 50
 _SPANS = {
@@ -123,11 +123,10 @@ def _minor(written: str | None, currency: str | None) -> int | None:
     if written is None:
         return None
     exponent = EXPONENTS[currency.upper()] if currency is not None else 2
-    try:
-        minor = int(Decimal(written.replace(",", "")).scaleb(exponent))
-    except (InvalidOperation, ValueError, OverflowError):
-        raise _Unreadable(f"{written!r} is no amount: write it as 12.50.") from None
-    return max(0, min(minor, MAX_MINOR))
+    typed = amount_in(written)
+    if typed is None:
+        raise _Unreadable(f"{written!r} is no amount: write it as 12.50.")
+    return min(int(typed.scaleb(exponent)), MAX_MINOR)
 
 
 def _why(body: Mapping[str, Any]) -> str:

@@ -25,11 +25,13 @@ from aegis_worker.views.questions import asked_body
 from aegis_worker.views.reviews import review_body
 from aegis_worker.wiring.review import review_parts
 
-from .acting import SHORTEST_REASON, confirm_amount, done_here, go_to, reason_of, told_of, version_in
+from .acting import SHORTEST_REASON, confirm_amount, done_here, go_to, reason_of, told_of
+from .addresses import cursor
 from .blueprint import blueprint
 from .login.forms import posted
 from .login.guard import person, required
 from .payment import read_payment, render_payment
+from .typed import version_in
 
 _SHOWN = 50
 _ABOUT_MONEY = ("charged", "not_charged", "succeeded", "failed")
@@ -52,7 +54,7 @@ WHERE = {
 @blueprint.route("/reviews")
 def list_what_waits() -> str:
     """Payments in review and frozen ones, oldest first."""
-    kind, after = request.args.get("kind"), request.args.get("after")
+    kind, after = request.args.get("kind"), cursor("after")
     kind = kind if kind in REVIEW_KINDS else None
     with parts().web.database.read() as connection:
         page = list_reviews(connection, limit=_SHOWN, after=after, kind=kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template, request
+from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from aegis_api.http.parts import parts
@@ -18,11 +18,11 @@ from aegis_worker.views.webhooks import delivery_body, endpoint_health_body, tri
 from aegis_worker.wiring.delivery import webhook_sender
 
 from .acting import done_here, go_to, told_of
+from .addresses import cursor
 from .blueprint import blueprint
 from .login.guard import person, required
 
 _SHOWN = 50
-_LONGEST_CURSOR = 64
 
 
 @blueprint.route("/webhooks")
@@ -66,7 +66,7 @@ def redeliver_event(event_id: str) -> ResponseReturnValue:
 
 
 def _page(**more: Any) -> str:
-    after, before = _cursor("after"), _cursor("before")
+    after, before = cursor("after"), cursor("before")
     with parts().web.database.read() as connection:
         endpoints = list_endpoints(connection, limit=_SHOWN + 1, starting_after=after)
         dead = list_dead(connection, limit=_SHOWN + 1, starting_after=before)
@@ -84,7 +84,3 @@ def _page(**more: Any) -> str:
         done=done_here(),
         **more,
     )
-
-
-def _cursor(name: str) -> str | None:
-    return request.args.get(name, "").replace("\0", "")[:_LONGEST_CURSOR] or None

@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args
 
 ApprovalStatus = Literal["asked", "approved", "carried_out", "failed", "refused", "expired"]
 """asked: waits for a second person. approved: is about to be carried out. failed: was approved, and can't be done as it was
-asked. refused: by a person, who may be the one who asked. expired: nobody decided in time, or the payment moved on.
+asked. refused: by a person, who may be the one who asked. expired: it was not decided, or not carried out, in time, or the
+payment moved on.
 """
 
 ApprovalKind = Literal["resolution", "refund"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from aegis_worker.domain.approvals import OPEN, ApprovalKind, ApprovalStatus
@@ -15,7 +15,10 @@ from aegis_worker.domain.approvals import OPEN, ApprovalKind, ApprovalStatus
 from .tables.payments import payments
 from .tables.people import approvals
 
-_TIMES_UP = "nobody decided in time"
+_TIMES_UP = case(
+    (approvals.c.status == "approved", "approved, and not carried out in time"),
+    else_="nobody decided in time",
+)
 # An approval that somebody is just carrying out is left to them for so long.
 _LEFT_ALONE_S = 15.0
 

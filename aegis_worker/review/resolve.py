@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from aegis_worker.domain.text import LONGEST_NAME, is_line
 from aegis_worker.errors import InvalidReason, InvalidState, NotFound, ResolutionRefused, VersionConflict
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.observability.metrics.table import PAYMENTS
@@ -120,6 +121,9 @@ def _checked_words(resolution: Resolution) -> Resolution:
         reason = audit_log.checked_reason(resolution.reason)
     except InvalidReason as error:
         raise ResolutionRefused(f"`reason`: {error}") from error
+    reference = resolution.gateway_ref
+    if reference is not None and (len(reference) > LONGEST_NAME or not is_line(reference)):
+        raise ResolutionRefused(f"`gateway_ref`: an id has at most {LONGEST_NAME} characters, in one line")
     if resolution.evidence is None:
         return replace(resolution, reason=reason)
     try:

@@ -16,6 +16,7 @@ from aegis_worker.people import approving, asking
 from aegis_worker.people.parts import Approval
 
 from ..acting import done_here
+from ..addresses import cursor
 from .forms import posted
 from .guard import ConsoleBlueprint, person, required
 
@@ -30,8 +31,9 @@ def approvals_page() -> ResponseReturnValue:
     """The newest hundred: by default those that wait."""
     wanted = asked().args.get("status", "asked")
     status = wanted if wanted in APPROVAL_STATUSES else None
-    before = asked().args.get("before")
-    found = asking.list_approvals(parts().web.database, limit=_SHOWN + 1, status=status, before=before)
+    found = asking.list_approvals(
+        parts().web.database, limit=_SHOWN + 1, status=status, before=cursor("before")
+    )
     return render_template(
         "console/login/approvals.html",
         approvals=found[:_SHOWN],

@@ -81,6 +81,8 @@ def _read() -> Mapping[str, str]:
         )
     except ValueError:
         raise RequestRefused("bad_request", "That is no form of this console.") from None
+    if any("\0" in value for pair in pairs for value in pair):
+        raise RequestRefused("bad_request", "A form of this console holds no NUL.")
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise RequestRefused("bad_request", "A field of the form is there twice.")

@@ -112,6 +112,9 @@ def _find_person() -> None:
             "The console is reached by AEGIS_CONSOLE_URL, or, while that is empty and not in production, by a loopback "
             "address of its own machine."
         )
+    if "\0" in request.path or any("\0" in value for value in request.args.values()):
+        # PostgreSQL takes none, and no address of ours has one.
+        raise NotFound("There is no such page in this console.")
     token = cookies.session_token()
     if token is None:
         return

@@ -245,6 +245,20 @@ def test_it_is_over_when_nobody_decided_in_time(api: Api, paid: str, break_in: B
     assert refunds(api) == []
 
 
+def test_it_is_over_when_what_was_approved_could_not_be_carried_out_in_time(
+    api: Api, paid: str, break_in: BreakIn
+) -> None:
+    night = api.operator("night")
+    approval = asked(night, paid, amount=900)
+    seen = {"approval_id": approval["id"], "reason": YES, "seen": approval["request_sha256"]}
+    api.database.run(lambda tx: approving._approve(tx, actor="console:ada", **seen))
+    break_in("UPDATE approvals SET expires_at = clock_timestamp()")
+    assert approving.look_after_approvals(parts_of(api))["approvals_expired"] == 1
+    ended = night.get(f"/v1/ops/approvals/{approval['id']}").json
+    assert (ended["status"], ended["ended_because"]) == ("expired", "approved, and not carried out in time")
+    assert refunds(api) == []
+
+
 def test_another_refuses_it_or_who_asked_takes_it_back(api: Api, paid: str) -> None:
     night, day = api.operator("night"), api.operator("day")
     no = {"reason": "the parcel was delivered"}
