@@ -27,7 +27,7 @@ from aegis_worker.persistence.tables import metadata
 from aegis_worker.vault.migrations import upgrade as upgrade_vault
 from aegis_worker.vault.vault import Vault
 
-pytest_plugins = ["support.shared_installation"]
+pytest_plugins = ["support.shared_collection", "support.shared_installation"]
 
 # How long an example takes says something of the machine and of what else runs on it, and nothing of the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,24 +47,24 @@ def test_a_certificate_may_come_with_who_vouches_for_it(certificates: Certificat
 @pytest.mark.parametrize(
     ("given", "names", "days"),
     [
-        (pem(signer(by="another")), (NAME,), 30),
-        (pem(signer("evil.example")), (NAME,), 30),
-        (pem(signer()), (NAME,), -1),
-        (pem(signer()), (NAME,), 400),
-        (pem(signer("of.the.middle", "middle")), ("of.the.middle",), 30),
-        (pem(signer("below.a.signer", NAME), signer()), ("below.a.signer",), 30),
-        (pem(authority("another")), ("another",), 30),
-        (b"no certificate", (NAME,), 30),
-        (b"", (NAME,), 30),
-        (pem(*[signer()] * 9), (NAME,), 30),
-        (pem(signer()) * 40, (NAME,), 30),
+        (lambda: pem(signer(by="another")), (NAME,), 30),
+        (lambda: pem(signer("evil.example")), (NAME,), 30),
+        (lambda: pem(signer()), (NAME,), -1),
+        (lambda: pem(signer()), (NAME,), 400),
+        (lambda: pem(signer("of.the.middle", "middle")), ("of.the.middle",), 30),
+        (lambda: pem(signer("below.a.signer", NAME), signer()), ("below.a.signer",), 30),
+        (lambda: pem(authority("another")), ("another",), 30),
+        (lambda: b"no certificate", (NAME,), 30),
+        (lambda: b"", (NAME,), 30),
+        (lambda: pem(*[signer()] * 9), (NAME,), 30),
+        (lambda: pem(signer()) * 40, (NAME,), 30),
     ],
 )
 def test_a_certificate_that_nobody_vouches_for_is_not_believed(
-    certificates: Certificates, given: bytes, names: tuple[str, ...], days: int
+    certificates: Certificates, given: Callable[[], bytes], names: tuple[str, ...], days: int
 ) -> None:
     with pytest.raises(Untrusted):
-        certificates.keep(URL, given, names, BEGINS + timedelta(days=days))
+        certificates.keep(URL, given(), names, BEGINS + timedelta(days=days))
     assert certificates.get(URL, NOW) is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ from aegis_worker.gateways.paypal.adapter import PayPalAdapter
 
 URL = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270"
 NOW = datetime.fromtimestamp(NOW_S, UTC)
-SERVED = HttpAnswer(200, {}, pem(signer()))
 
 
 @pytest.fixture
@@ -60,10 +59,15 @@ def headers(
     return transmission(body, webhook, at, url)
 
 
+def served() -> HttpAnswer:
+    """The certificate, as PayPal serves it."""
+    return HttpAnswer(200, {}, pem(signer()))
+
+
 def verified(paypal: PayPalAdapter, body: bytes, given: dict[str, str] | None = None) -> GatewayEvent:
     """What a worker makes of it, whose certificate is fetched."""
     flow = paypal.verify_webhook(given or headers(body), body, NOW)
-    said: Sequence[GatewayEvent] | InvalidWebhook = run(flow, SERVED)[0]
+    said: Sequence[GatewayEvent] | InvalidWebhook = run(flow, served())[0]
     if isinstance(said, InvalidWebhook):
         raise said
     (event,) = said
@@ -80,7 +84,7 @@ def test_a_process_without_the_certificate_leaves_it_to_a_worker(paypal: PayPalA
 
 def test_a_worker_fetches_the_certificate_once_without_credentials(paypal: PayPalAdapter) -> None:
     flow = paypal.verify_webhook(headers(), BODY, NOW)
-    events, (call,) = run(flow, SERVED)
+    events, (call,) = run(flow, served())
     assert (call.base_url, call.path) == ("https://api.sandbox.paypal.com", URL.partition(".com")[2])
     assert call.only_reads
     assert call.headers == {}
@@ -91,7 +95,7 @@ def test_a_worker_fetches_the_certificate_once_without_credentials(paypal: PayPa
 
 def test_a_webhook_that_waited_is_as_old_as_when_it_came(paypal: PayPalAdapter, tmp_path: Path) -> None:
     later = adapter(lambda: NOW_S + 7200, ca_bundle=tmp_path / "roots.pem")
-    assert isinstance(run(later.verify_webhook(headers(), BODY, NOW), SERVED)[0], tuple)
+    assert isinstance(run(later.verify_webhook(headers(), BODY, NOW), served())[0], tuple)
 
 
 @pytest.mark.parametrize(
@@ -161,13 +165,13 @@ def test_an_old_transmission(paypal: PayPalAdapter, away: timedelta) -> None:
 @pytest.mark.parametrize(
     "served",
     [
-        HttpAnswer(200, {}, pem(signer("evil.example"))),
-        HttpAnswer(200, {}, pem(signer(by="another"))),
-        HttpAnswer(404, {}, b"no"),
+        lambda: HttpAnswer(200, {}, pem(signer("evil.example"))),
+        lambda: HttpAnswer(200, {}, pem(signer(by="another"))),
+        lambda: HttpAnswer(404, {}, b"no"),
     ],
 )
-def test_what_nobody_vouches_for_is_refused(paypal: PayPalAdapter, served: HttpAnswer) -> None:
-    said, _ = run(paypal.verify_webhook(headers(), BODY, NOW), served)
+def test_what_nobody_vouches_for_is_refused(paypal: PayPalAdapter, served: Callable[[], HttpAnswer]) -> None:
+    said, _ = run(paypal.verify_webhook(headers(), BODY, NOW), served())
     assert isinstance(said, InvalidWebhook)
 
 
