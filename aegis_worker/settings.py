@@ -4,111 +4,34 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, cast
 
 from environs import Env, EnvError
 
-from aegis_worker.console_settings import VARIABLES as CONSOLE_VARIABLES
 from aegis_worker.console_settings import ConsoleSettings, load_console_settings
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.observation_settings import VARIABLES as OBSERVATION_VARIABLES
 from aegis_worker.observation_settings import ObservationSettings, load_observation_settings
 from aegis_worker.pem_files import trusted
 from aegis_worker.sealing.keys import SealingKey, sealing_keys
+from aegis_worker.settings_bounds import (
+    BATCH,
+    BOUNDS,
+    CALLS_IN_FLIGHT,
+    DECISION_WAIT_S,
+    LONGEST_RUNG_S,
+    MOST_RUNGS,
+    RECHECK_LADDER_S,
+    VERIFY_LADDER_S,
+)
 from aegis_worker.store_urls import checked_database_url, checked_redis_url
-from aegis_worker.vault_settings import VARIABLES as VAULT_VARIABLES
 from aegis_worker.vault_settings import VaultSettings, load_vault_settings
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-
-# Seconds between two questions to a gateway about a payment in doubt: 10 s to 12 h, then daily until 7 days have passed.
-# After the last step a person is asked.
-VERIFY_LADDER_S = (
-    10,
-    30,
-    _MINUTE,
-    2 * _MINUTE,
-    5 * _MINUTE,
-    10 * _MINUTE,
-    30 * _MINUTE,
-    _HOUR,
-    3 * _HOUR,
-    6 * _HOUR,
-    12 * _HOUR,
-    *(6 * (_DAY,)),
-)
-
-# Calls that one process may have in flight at one gateway. Calls in flight = payments a second × seconds that a call takes
-# (Little's law): one process with 1,024 takes 2,000 a second where a gateway answers in half a second. A claim takes fewer
-# jobs, so that some are decided and written while others are being called.
-CALLS_IN_FLIGHT, BATCH = 1024, 128
-
-# A person's decision that no gateway confirms or contradicts takes effect after this: outages of more than a day are rare.
-DECISION_WAIT_S = float(_DAY)
-
-# Seconds after a charge was refused, or found to be absent, at which the gateway is asked about it again.
-RECHECK_LADDER_S = (15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY)
-
-# The smallest and the largest value that is allowed for each number.
-BOUNDS: Mapping[str, tuple[float, float]] = {
-    "lease_s": (1, _DAY),
-    "batch": (1, 10_000),
-    "calls_in_flight": (1, 10_000),
-    "run_limit_s": (0.1, 60),
-    "poison_cap": (1, 1000),
-    "max_attempts": (1, 100),
-    "route_wait_s": (0, 7 * _DAY),
-    "pool_size": (1, 1000),
-    "statement_timeout_s": (0.1, _HOUR),
-    "max_body_bytes": (1, 64 << 20),
-    "outbox_lease_s": (1, _DAY),
-    "webhook_timeout_s": (0.1, 60),
-    "webhook_max_tries": (1, 1000),
-    "stream_maxlen": (1, 10**9),
-    "idempotency_keep_h": (1, 10 * 365 * 24),
-    "webhook_keep_delivered_d": (1, 10 * 365),
-    "webhook_keep_dead_d": (1, 10 * 365),
-    "payer_keep_d": (1, 10 * 365),
-    "exchange_keep_d": (0, 10 * 365),
-    "audit_batch": (1, 5000),
-    "audit_budget_s": (1, _HOUR),
-    "audit_overdue_s": (1, 30 * _DAY),
-    "audit_undelivered_s": (1, 30 * _DAY),
-    "decision_wait_s": (1, 30 * _DAY),
-    "payer_wait_s": (1, 30 * _DAY),
-    "release_holds_before_s": (0, 30 * _DAY),
-    "console_idle_s": (60, _DAY),
-    "console_session_s": (300, 30 * _DAY),
-    "approval_wait_s": (60, 30 * _DAY),
-}
-_MOST_RUNGS, _LONGEST_RUNG_S = 100, 30 * _DAY
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DSN = re.compile(r"https?://[!-?A-~]+@[!-?A-~]+/\d+")
-
-_WITHOUT_PREFIX = ("DATABASE_URL", "REDIS_URL", "SENTRY_DSN")
-# Read elsewhere than in the settings: by the command line, the API's server, the Procfile, docker-compose.yml, the scripts,
-# and the crash points.
-_OTHER_VARIABLES = {
-    "AEGIS_ENV",
-    "AEGIS_PORT",
-    "AEGIS_PYTHON",
-    "AEGIS_API_URL",
-    "AEGIS_API_KEY",
-    "AEGIS_OPERATOR_KEY",
-    "AEGIS_BIND",
-    "AEGIS_WEB_WORKERS",
-    "AEGIS_WEB_THREADS",
-    "AEGIS_BODY_WITHIN_S",
-    "AEGIS_WORKER_CONCURRENCY",
-    "AEGIS_BEAT_SCHEDULE",
-    "AEGIS_CRASH_AT",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,53 +198,15 @@ def _check(settings: Settings) -> None:
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at most {most:.0f}")
     for name in ("verify_ladder_s", "recheck_ladder_s"):
         ladder = getattr(settings, name)
-        if not 1 <= len(ladder) <= _MOST_RUNGS or not all(0 < rung <= _LONGEST_RUNG_S for rung in ladder):
+        if not 1 <= len(ladder) <= MOST_RUNGS or not all(0 < rung <= LONGEST_RUNG_S for rung in ladder):
             raise ConfigurationError(
-                f"AEGIS_{name.upper()} must be a list of positive seconds, such as 10,30,60: at most {_MOST_RUNGS}, none "
-                f"above {_LONGEST_RUNG_S}"
+                f"AEGIS_{name.upper()} must be a list of positive seconds, such as 10,30,60: at most {MOST_RUNGS}, none "
+                f"above {LONGEST_RUNG_S}"
             )
     if any(later <= earlier for earlier, later in pairwise(settings.recheck_ladder_s)):
         raise ConfigurationError(
             "AEGIS_RECHECK_LADDER_S must be a list of rising seconds, such as 900,3600,21600"
         )
-
-
-def unknown_variables(environ: Mapping[str, str], also_known: Collection[str] = ()) -> list[str]:
-    """A line for each `AEGIS_…` variable that nothing reads, with the known one that it looks like.
-
-    `also_known`: those that gateways.toml names. Their values are not looked at.
-    """
-    ours = {one.name.upper() for one in fields(Settings)} - {
-        "CONSOLE",
-        "ENVIRONMENT",
-        "OBSERVATION",
-        "VAULT",
-        *_WITHOUT_PREFIX,
-    }
-    known = (
-        _OTHER_VARIABLES
-        | VAULT_VARIABLES
-        | OBSERVATION_VARIABLES
-        | CONSOLE_VARIABLES
-        | {f"AEGIS_{name}" for name in ours}
-        | set(also_known)
-    )
-    lines = []
-    for name in sorted(name for name in environ if name.upper().startswith("AEGIS_") and name not in known):
-        bare = name.upper().removeprefix("AEGIS_")
-        alike = get_close_matches(name.upper(), sorted(known.union(_WITHOUT_PREFIX)), n=1, cutoff=0.75)
-        near = [bare] if bare in _WITHOUT_PREFIX else alike
-        advice = f"did you mean {near[0]}?" if near else "see config/aegis.env.example"
-        lines.append(f"{name} is set, and nothing reads it: {advice}")
-    return lines
-
-
-def whole_number(name: str, default: int, least: int, most: int) -> int:
-    """A variable that is read outside of the settings. Raises ConfigurationError."""
-    text = os.environ.get(name) or str(default)
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
-        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}")
-    return int(text)
 
 
 def _ca_bundle(path: str) -> Path | None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.settings import whole_number
 
 # A proxy usually keeps an idle connection for 60 s. The side that sends requests must be the one that closes, or now and
 # then a request meets a closing connection. It is also how long a client may take for the headers of a request.
@@ -70,10 +69,10 @@ def load_server_settings(environ: Mapping[str, str], *, usual_body: int) -> Serv
     """
     return ServerSettings(
         bind=parsed_bind(environ.get("AEGIS_BIND") or "127.0.0.1:8000"),
-        workers=whole_number("AEGIS_WEB_WORKERS", min(16, os.cpu_count() or 1), 1, 1024),
-        threads=whole_number("AEGIS_WEB_THREADS", 16, 1, 1024),
+        workers=_whole_number("AEGIS_WEB_WORKERS", min(16, os.cpu_count() or 1), 1, 1024),
+        threads=_whole_number("AEGIS_WEB_THREADS", 16, 1, 1024),
         usual_body=usual_body,
-        body_within_s=whole_number("AEGIS_BODY_WITHIN_S", 20, 1, 600),
+        body_within_s=_whole_number("AEGIS_BODY_WITHIN_S", 20, 1, 600),
     )
 
 
@@ -98,3 +97,11 @@ def allow_many_files() -> int:
         soft = wanted
     files = wanted if soft == resource.RLIM_INFINITY else soft
     return max(64, min(_MOST_CONNECTIONS, files - _OTHER_FILES))
+
+
+def _whole_number(name: str, default: int, least: int, most: int) -> int:
+    """A variable. Raises ConfigurationError."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}")
+    return int(text)

@@ -12,7 +12,7 @@ from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.database import Database
-from aegis_worker.settings import DECISION_WAIT_S
+from aegis_worker.settings_bounds import DECISION_WAIT_S
 
 from .answers import Checked, Said
 from .case import Kind

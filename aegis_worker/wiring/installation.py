@@ -10,7 +10,8 @@ from aegis_worker.crash_points import check as check_crash_point
 from aegis_worker.gateways.registry import variables_of
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
-from aegis_worker.settings import Settings, load_settings, unknown_variables
+from aegis_worker.settings import Settings, load_settings
+from aegis_worker.unknown_variables import unknown_variables
 
 from .chaos import chaos_plan
 from .gateways import close_gateways, configured_gateways, configured_routing

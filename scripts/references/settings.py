@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from aegis_worker.settings import BOUNDS
+from aegis_worker.settings_bounds import BOUNDS
 
 from .markdown import code, table
 

@@ -12,7 +12,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.resilience.backoff import verify_delay_s
 from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.routing.router import decide
-from aegis_worker.settings import VERIFY_LADDER_S
+from aegis_worker.settings_bounds import VERIFY_LADDER_S
 
 
 def decide_for(payment, gateways):
