@@ -35,6 +35,8 @@ _DONE = {
     "nobody": "Posted to nobody: no active endpoint wants this event, or it has not been posted for the first time yet.",
     "revoked": "Revoked: a process that has just seen it accepts it for at most 5 s more.",
     "disabled": "Disabled: nothing more is posted there.",
+    "saved": "Saved: it stands among your views.",
+    "forgotten": "Forgotten: the view is gone, and nothing else.",
 }
 
 

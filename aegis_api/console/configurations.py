@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import render_template, request
@@ -18,6 +19,7 @@ from aegis_worker import strict_json
 from aegis_worker.errors import AegisError, ConfigurationError, InvalidDocument, NotFound
 from aegis_worker.persistence.versions import Version
 from aegis_worker.queries.past_payments import a_week_ago, newest
+from aegis_worker.queries.rule_hits import rule_hits
 from aegis_worker.queries.rules_simulation import simulate_rules
 from aegis_worker.queries.simulation import simulate
 from aegis_worker.routing.changes import installed_routing
@@ -77,6 +79,12 @@ def _rules_tried(config: RulesConfig) -> Mapping[str, Any]:
     return {"body": rules_simulation_body(simulate_rules(database, span, config, budget_s=SIMULATION_S))}
 
 
+def _hits_and_hooks() -> Mapping[str, Any]:
+    with parts().web.database.read() as connection:
+        hits = rule_hits(connection, datetime.now(UTC) - timedelta(days=1))
+    return {"hits": hits, **_hooks()}
+
+
 def _hooks() -> Mapping[str, Any]:
     """All hooks, with what they did lately where Redis can be asked."""
     try:
@@ -88,7 +96,7 @@ def _hooks() -> Mapping[str, Any]:
 
 _KINDS = {
     "routing": _Kind("routing", "Routing", "console/routing.html", _installed_routing, _routing_tried),
-    "rules": _Kind("rules", "Rules", "console/rules.html", _installed_rules, _rules_tried, _hooks),
+    "rules": _Kind("rules", "Rules", "console/rules.html", _installed_rules, _rules_tried, _hits_and_hooks),
 }
 
 
@@ -148,7 +156,7 @@ def _page(kind: _Kind, form: Mapping[str, str], **more: Any) -> str:
         history = installed.kind.versions.history(connection, limit=_SHOWN)
     held = held_body(installed, history[0] if history else None)
     in_force = _text(held["config"])
-    draft = form["draft"] if "draft" in form else _draft(history, in_force)
+    draft = form["draft"] if "draft" in form else _draft(history, held["config"])
     return render_template(
         kind.template,
         kind=kind,
@@ -163,15 +171,25 @@ def _page(kind: _Kind, form: Mapping[str, str], **more: Any) -> str:
     )
 
 
-def _draft(history: Any, in_force: str) -> str:
-    """What is in force, or the version that was asked for."""
+def _draft(history: Any, config: Mapping[str, Any]) -> str:
+    """What is in force, also with one rule switched on or off; or the version that was asked for."""
     wanted = version_in({"version": request.args.get("from", "")})
     if wanted is None:
-        return in_force
+        return _text(_switched(config, request.args.get("switch")))
     found: list[Version] = [version for version in history if version.version == wanted]
     if not found or found[0].document is None:
         raise NotFound("There is no such version among the newest, or it has no document of its own.")
     return _text(found[0].document)
+
+
+def _switched(config: Mapping[str, Any], rule_id: str | None) -> Mapping[str, Any]:
+    rules = config.get("rules")
+    if rule_id is None or not rules:
+        return config
+    turned = [
+        {**rule, "enabled": not rule["enabled"]} if rule.get("id") == rule_id else rule for rule in rules
+    ]
+    return {**config, "rules": turned}
 
 
 def _text(document: Mapping[str, Any]) -> str:

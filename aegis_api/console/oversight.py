@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from aegis_api.http.parts import parts
@@ -22,9 +23,11 @@ from aegis_worker.views.stuck import stuck_body
 
 from .addresses import cursor, queried
 from .blueprint import blueprint
+from .exports import MOST_ROWS, as_csv
 
 _SHOWN = 50
 _HASHES_CHECKED = 200
+_COLUMNS = ("seq", "at", "actor", "action", "payment_id", "details", "hash")
 
 
 @blueprint.route("/stuck")
@@ -76,6 +79,20 @@ def show_reconciliation() -> str:
         runs = list_runs(connection, limit=_SHOWN, starting_after=cursor("after"))
     body = list_body([run_body(run) for run in runs.rows], runs.next_cursor)
     return render_template("console/reconciliation.html", page=body, after=cursor("after"))
+
+
+@blueprint.route("/audit-log.csv")
+def export_audit_log() -> ResponseReturnValue:
+    """The newest entries that match, with their hashes."""
+    given = queried("actor", "action", "payment_id")
+    before = _number(request.args.get("after"))
+    with parts().web.database.read() as connection:
+        found = audit_log.list_entries(connection, limit=MOST_ROWS + 1, before_seq=before, **given)
+    rows = [
+        [entry.seq, entry.at, entry.actor, entry.action, entry.payment_id, entry.details, entry.hash.hex()]
+        for entry in found[:MOST_ROWS]
+    ]
+    return as_csv("audit-log", _COLUMNS, rows, is_whole=len(found) <= MOST_ROWS)
 
 
 def _cursors(connection: Connection) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from . import (
     payment,
     payments,
     reviews,
+    saved_views,
+    settlement,
     webhooks,
 )
 from .blueprint import blueprint
@@ -34,7 +36,9 @@ __all__ = [
     "payment",
     "payments",
     "reviews",
+    "saved_views",
+    "settlement",
     "webhooks",
 ]
 
-BLUEPRINTS = (blueprint, files.blueprint, *LOGIN)
+BLUEPRINTS = (blueprint, saved_views.blueprint, files.blueprint, *LOGIN)

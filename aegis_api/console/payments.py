@@ -2,131 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import redirect, render_template
 from flask.typing import ResponseReturnValue
 
 from aegis_api.http.parts import parts
-from aegis_worker.domain.currencies import EXPONENTS
-from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.transitions import State
+from aegis_worker.persistence import view_rows
 from aegis_worker.queries.finding import Matches, find_payments, match_payments
 from aegis_worker.queries.jobs import open_jobs
-from aegis_worker.queries.payments import PaymentFilters
+from aegis_worker.queries.payments import PaymentFilters, StoredPayment
 from aegis_worker.queries.sentences import of_error
 from aegis_worker.views.finding import found_body
 
-from . import shown, signs
+from . import payment_filters, shown, signs
+from .acting import done_here
 from .addresses import queried
 from .blueprint import blueprint
+from .exports import MOST_ROWS, as_csv
 from .layout import strip_now
-from .typed import amount_in
+from .login.guard import person
+from .payment_filters import Unreadable, chips_of, filters_of, list_url
 
 _SHOWN = 50
-_SPANS = {
-    "1h": ("last hour", timedelta(hours=1)),
-    "24h": ("last 24 hours", timedelta(days=1)),
-    "7d": ("last 7 days", timedelta(days=7)),
-    "30d": ("last 30 days", timedelta(days=30)),
-}
-_NAMES = (
-    "q",
-    "after",
+_COLUMNS = (
+    "id",
+    "created_at",
+    "merchant_id",
+    "mode",
     "state",
     "certainty",
-    "gateway",
-    "within",
-    "amount_from",
-    "amount_to",
+    "amount",
+    "captured",
+    "refunded",
     "currency",
-    "customer_id",
     "reference",
+    "customer_id",
+    "method",
+    "gateway",
+    "gateway_ref",
     "error_code",
+    "why",
 )
-_MORE = ("amount_from", "amount_to", "currency", "customer_id", "reference", "error_code")
-
-
-class _Unreadable(ValueError):
-    """A filter that can't be read; says what it should be."""
 
 
 @blueprint.route("/payments")
 def list_payments() -> ResponseReturnValue:
     """Payments of all merchants: what belongs to `q`, or what matches the filters."""
-    given = queried(*_NAMES)
-    asked, after = given.pop("q", None), given.pop("after", None)
-    web, refused = parts().web, None
+    asked, web = queried("q").get("q"), parts().web
+    if asked is None:
+        return _page()
+    with web.database.read() as connection:
+        found = find_payments(connection, asked, gateways=list(web.gateways()), limit=_SHOWN)
+    if len(found) == 1:
+        return redirect(f"/console/payments/{found[0].payment.id}", 303)
+    return _page(asked=asked, found=found)
+
+
+@blueprint.route("/payments.csv")
+def export_payments() -> ResponseReturnValue:
+    """The newest payments that match the filters, for a table of one's own."""
+    given = queried(*payment_filters.NAMES, "after")
+    after = given.pop("after", None)
     try:
-        filters = _filters(given)
-    except _Unreadable as error:
-        filters, refused = PaymentFilters(), {"title": "Not filtered.", "text": str(error)}
+        filters = filters_of(given)
+    except Unreadable as error:
+        return _page(refused={"title": "Nothing to download.", "text": str(error)})
+    with parts().web.database.read() as connection:
+        matches = match_payments(connection, filters, limit=MOST_ROWS, starting_after=after)
+        jobs = open_jobs(connection, [row.payment.id for row in matches.rows])
+    rows = [_cells(found_body(row, jobs.get(row.payment.id))) for row in matches.rows]
+    return as_csv("payments", _COLUMNS, rows, is_whole=matches.next_cursor is None)
+
+
+def _page(
+    *,
+    asked: str | None = None,
+    found: Sequence[StoredPayment] = (),
+    refused: Mapping[str, Any] | None = None,
+) -> str:
+    """The list that matches the filters, or what was `found` for what was `asked`."""
+    given = queried(*payment_filters.NAMES, "after")
+    after = given.pop("after", None)
+    web = parts().web
+    try:
+        filters = filters_of(given)
+    except Unreadable as error:
+        filters, refused = PaymentFilters(), refused or {"title": "Not filtered.", "text": str(error)}
     with web.database.read() as connection:
         if asked is not None:
-            rows = find_payments(connection, asked, gateways=list(web.gateways()), limit=_SHOWN)
-            matches = Matches(rows, None)
+            matches = Matches(found, None)
         else:
             matches = match_payments(connection, filters, limit=_SHOWN, starting_after=after)
         jobs = open_jobs(connection, [row.payment.id for row in matches.rows])
-    if asked is not None and len(matches.rows) == 1:
-        return redirect(f"/console/payments/{matches.rows[0].payment.id}", 303)
+        saved = view_rows.of_user(connection, person().user_id)
     bodies = [found_body(row, jobs.get(row.payment.id)) for row in matches.rows]
+    here = list_url(given).partition("?")[2]
     return render_template(
         "console/payments.html",
         asked=asked,
         given=given,
         refused=refused,
+        done=done_here(),
         rows=[{**body, "why": _why(body)} for body in bodies],
         looked_at=matches.looked_at,
-        older=matches.next_cursor and _url({**given, "after": matches.next_cursor}),
-        newest=_url(given) if after else None,
-        chips=_chips(given),
-        more_given=any(name in given for name in _MORE),
+        older=matches.next_cursor and list_url({**given, "after": matches.next_cursor}),
+        newest=list_url(given) if after else None,
+        download=list_url({**given, "after": after} if after else given, "/console/payments.csv"),
+        most_rows=MOST_ROWS,
+        chips=chips_of(given),
+        more_given=any(name in given for name in payment_filters.MORE),
         views=_views(given, asked),
+        saved=[
+            {"name": each.name, "query": each.query, "is_here": asked is None and each.query == here}
+            for each in saved
+        ],
         states=[(state.value, signs.of_state(state.value).word) for state in State],
-        spans=[(name, word) for name, (word, _) in _SPANS.items()],
+        spans=[(name, word) for name, (word, _) in payment_filters.SPANS.items()],
         gateways=list(web.gateways()),
     )
 
 
-def _filters(given: Mapping[str, str]) -> PaymentFilters:
-    """Raises _Unreadable."""
-    currency = given.get("currency")
-    if currency is not None and currency.upper() not in EXPONENTS:
-        raise _Unreadable(f"{currency!r} is no currency that can be charged.")
-    state, certainty, within = given.get("state"), given.get("certainty"), given.get("within")
-    if state is not None and state not in frozenset(State):
-        raise _Unreadable(f"{state!r} is no state of a payment.")
-    if certainty not in (None, "known", "unknown"):
-        raise _Unreadable("Doubt is known or unknown.")
-    if within is not None and within not in _SPANS:
-        raise _Unreadable(f"Created is one of {', '.join(_SPANS)}.")
-    return PaymentFilters(
-        state=None if state is None else State(state),
-        certainty=certainty,  # type: ignore[arg-type]
-        currency=None if currency is None else currency.upper(),
-        amount_gte=_minor(given.get("amount_from"), currency),
-        amount_lte=_minor(given.get("amount_to"), currency),
-        created_gte=None if within is None else datetime.now(UTC) - _SPANS[within][1],
-        gateway=given.get("gateway"),
-        customer_id=given.get("customer_id"),
-        reference=given.get("reference"),
-        error_code=given.get("error_code"),
-    )
-
-
-def _minor(written: str | None, currency: str | None) -> int | None:
-    """`12.50` in minor units: of the currency if one is chosen, else of one with two decimals."""
-    if written is None:
-        return None
-    exponent = EXPONENTS[currency.upper()] if currency is not None else 2
-    typed = amount_in(written)
-    if typed is None:
-        raise _Unreadable(f"{written!r} is no amount: write it as 12.50.")
-    return min(int(typed.scaleb(exponent)), MAX_MINOR)
+def _cells(body: Mapping[str, Any]) -> list[Any]:
+    """One payment, by `_COLUMNS`. Amounts are decimals, so that a table can sum those of one currency."""
+    currency, amounts = body["currency"], body["amounts"]
+    told = {
+        "amount": shown.decimal(body["amount"], currency),
+        "captured": shown.decimal(amounts["captured"], currency),
+        "refunded": shown.decimal(amounts["refunded"], currency),
+        "customer_id": body["customer"].get("id"),
+        "method": body["payment_method"]["type"],
+        "error_code": (body["last_error"] or {}).get("code"),
+        "why": _why(body),
+    }
+    return [told[name] if name in told else body[name] for name in _COLUMNS]
 
 
 def _why(body: Mapping[str, Any]) -> str:
@@ -140,25 +151,6 @@ def _why(body: Mapping[str, Any]) -> str:
         return f"held until {shown.exact(body['capture_before'])}"
     told = [("disputed", "disputed"), ("charged_back", "charged back"), ("refunded", "refunded")]
     return ", ".join(word for name, word in told if amounts[name])
-
-
-def _chips(given: Mapping[str, str]) -> list[dict[str, str]]:
-    words = {
-        "state": lambda value: signs.of_state(value).word,
-        "certainty": lambda value: "in doubt" if value == "unknown" else "known",
-        "within": lambda value: _SPANS[value][0] if value in _SPANS else value,
-        "amount_from": lambda value: f"from {value}",
-        "amount_to": lambda value: f"to {value}",
-    }
-    return [
-        {
-            "word": words[name](value)
-            if name in words
-            else f"{name.removesuffix('_id')} {value}".replace("_", " "),
-            "without": _url({other: kept for other, kept in given.items() if other != name}),
-        }
-        for name, value in given.items()
-    ]
 
 
 def _views(given: Mapping[str, str], asked: str | None) -> list[dict[str, Any]]:
@@ -175,7 +167,7 @@ def _views(given: Mapping[str, str], asked: str | None) -> list[dict[str, Any]]:
     tabs: list[dict[str, Any]] = [
         {
             "name": name,
-            "href": _url(filters),
+            "href": list_url(filters),
             "is_here": asked is None and filters == dict(given),
             "count": doubts if name == "In doubt" else 0,
             "tone": "doubt",
@@ -184,7 +176,3 @@ def _views(given: Mapping[str, str], asked: str | None) -> list[dict[str, Any]]:
     ]
     waits = {"name": "Waits for you", "href": "/console/reviews", "count": people, "tone": "person"}
     return [tabs[0], waits, *tabs[1:]]
-
-
-def _url(query: Mapping[str, str]) -> str:
-    return f"/console/payments?{urlencode(query)}" if query else "/console/payments"

@@ -193,7 +193,7 @@ def body_of(error: AegisError) -> dict[str, Any]:
     if isinstance(error, RequestRefused):
         return problem_body(error.code, str(error), errors=error.errors)
     if error.code not in PROBLEMS or error.code == "internal_error":
-        _report(error)
+        report(error)
         return problem_body("internal_error", _INTERNAL)
     if error.code in CONFLICTS:
         METER.increment(IDEMPOTENCY_CONFLICTS, CONFLICTS[error.code])
@@ -218,11 +218,12 @@ _INTERNAL = "The request failed; the operator's log has it under this request_id
 
 
 def _unexpected(error: Exception) -> Response:
-    _report(error)
+    report(error)
     return problem("internal_error", _INTERNAL)
 
 
-def _report(error: Exception) -> None:
+def report(error: Exception) -> None:
+    """Tell of an error that nobody foresaw, in the log and to whoever listens for such."""
     if isinstance(error, StatementError):
         error.hide_parameters = True  # they are the merchant's data, so the log gets only the statement
     # Error reporting listens to this signal, which Flask sends only for errors that no error handler takes.

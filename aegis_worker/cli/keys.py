@@ -129,7 +129,7 @@ def list_(merchant: str | None, as_json: bool) -> None:
         return
     print_table(
         "API keys",
-        ("id", "role", "merchant", "scopes", "label", "key", "created (UTC)", "revoked (UTC)"),
+        ("id", "role", "merchant", "scopes", "label", "key", "created (UTC)", "used (UTC)", "revoked (UTC)"),
         [
             (
                 key.id,
@@ -139,6 +139,7 @@ def list_(merchant: str | None, as_json: bool) -> None:
                 key.label,
                 key.hint,
                 key.created_at,
+                key.last_used_at,
                 key.revoked_at,
             )
             for key in keys

@@ -13,10 +13,10 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from aegis_worker.domain.modes import MODES, Mode
@@ -36,13 +36,18 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 # The merchant of an operator's key, because operators see all merchants and decide for all of them.
 EVERY_MERCHANT = "*"
 _MOST_LISTED = 1000
+# A key in use costs a commit this often, and not one a request.
+_NOTED_EACH = timedelta(minutes=5)
 _OPERATORS = "aegis_ops_"
 _MERCHANTS: dict[Mode, str] = {mode: f"aegis_{mode}_" for mode in MODES}
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it may be shown: `hint` is its beginning and its last four characters. `mode`: None for an operator's."""
+    """A key as it may be shown: `hint` is its beginning and its last four characters. `mode`: None for an operator's.
+
+    `last_used_at`: to five minutes; None where it was not used since this is noted.
+    """
 
     id: str
     merchant_id: str
@@ -53,6 +58,7 @@ class ApiKey:
     hint: str
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +117,33 @@ def _create(database: Database, told: dict[str, Any], prefix: str, actor: str) -
 def authenticate(database: Database, key: str) -> Holder:
     """The holder of the key. Raises InvalidApiKey for an unknown or revoked key, and DatabaseUnavailable."""
     columns = api_keys.c
-    statement = select(columns.id, columns.role, columns.merchant_id, columns.label, columns.scopes).where(
-        columns.key_hash == key_hash(key), columns.revoked_at.is_(None)
-    )
+    statement = select(
+        columns.id,
+        columns.role,
+        columns.merchant_id,
+        columns.label,
+        columns.scopes,
+        _is_used_anew().label("is_used_anew"),
+    ).where(columns.key_hash == key_hash(key), columns.revoked_at.is_(None))
     with database.read() as connection:
         row = connection.execute(statement).one_or_none()
     if row is None:
         raise InvalidApiKey("unknown or revoked API key")
+    if row.is_used_anew:
+        database.run(lambda tx: _note_use(tx, row.id))
     mode = None if row.role == "operator" else _mode_of(key)
     return Holder(row.id, row.role, row.merchant_id, row.label, mode, frozenset(row.scopes))
+
+
+def _is_used_anew() -> ColumnElement[bool]:
+    """Whether the last use of a key that is noted is so long ago that another is to be."""
+    used_at = api_keys.c.last_used_at
+    return used_at.is_(None) | (used_at < func.clock_timestamp() - _NOTED_EACH)
+
+
+def _note_use(connection: Connection, key_id: str) -> None:
+    noting = update(api_keys).where(api_keys.c.id == key_id, _is_used_anew())
+    connection.execute(noting.values(last_used_at=func.clock_timestamp()))
 
 
 def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[ApiKey]:
@@ -134,6 +158,7 @@ def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[Ap
         columns.hint,
         columns.created_at,
         columns.revoked_at,
+        columns.last_used_at,
     )
     if merchant_id is not None:
         statement = statement.where(columns.merchant_id == merchant_id)

@@ -1,13 +1,14 @@
-"""One's own account at the console: sessions and recovery codes."""
+"""One's own account at the console: sessions, recovery codes and the password."""
 
 from __future__ import annotations
 
 from flask import redirect, render_template
 from flask.typing import ResponseReturnValue
 
-from aegis_api.http.parts import parts
+from aegis_api.http.parts import asked, parts
 from aegis_worker.errors import CredentialRefused
 from aegis_worker.people import recovery, sessions
+from aegis_worker.people.own_password import Exchange, change_password
 
 from .forms import posted
 from .guard import ConsoleBlueprint, address, person, required
@@ -66,6 +67,21 @@ def make_recovery_codes() -> ResponseReturnValue:
     return render_template("console/login/recovery_codes.html", name=person().name, recovery=codes, new=False)
 
 
+@blueprint.route("/account/password", methods=["POST"])
+@required("viewer")
+def change_own_password() -> ResponseReturnValue:
+    """Another password, for the one that holds and a code of the authenticator; ends one's other sessions."""
+    form, web = posted(), parts().web
+    shown = Exchange(form.get("password", ""), form.get("new_password", ""), form.get("code", "").strip())
+    if shown.new != form.get("new_password_again", ""):
+        return _page(wrong="The two new passwords are not the same."), 422
+    try:
+        change_password(web.database, web.ring, web.settings.secret, person(), shown, address=address())
+    except CredentialRefused as error:
+        return _page(wrong=f"Not changed: {error}."), 403
+    return redirect(f"{_HERE}?done=password", 303)
+
+
 def _page(wrong: str | None = None) -> str:
     web, who = parts().web, person()
     return render_template(
@@ -73,4 +89,5 @@ def _page(wrong: str | None = None) -> str:
         sessions=sessions.list_sessions(web.database, web.settings.console_idle_s, who.name),
         codes_left=recovery.codes_left(web.database, who),
         wrong=wrong,
+        is_changed=asked().args.get("done") == "password",
     )

@@ -21,7 +21,16 @@ FIELD, HEADER = "csrf", "X-CSRF-Token"
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 64
 # These may look like a card's number, and nothing of them is kept or shown.
-_SECRET_FIELDS = {FIELD, "password", "password_again", "code", "welcome_code", "seen"}
+_SECRET_FIELDS = {
+    FIELD,
+    "password",
+    "password_again",
+    "code",
+    "welcome_code",
+    "seen",
+    "new_password",
+    "new_password_again",
+}
 
 
 def posted() -> Mapping[str, str]:

@@ -14,16 +14,17 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, g, redirect, render_template
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from aegis_api.http.parts import asked, parts
-from aegis_api.http.problems import RequestRefused, body_of
+from aegis_api.http.problems import RequestRefused, body_of, report
 from aegis_worker.domain.people import Person, Role, may
 from aegis_worker.errors import AegisError, InsufficientScope, NotFound
 from aegis_worker.people import sessions
 
 from . import cookies
 from .forms import csrf_token, is_from_our_form
-from .places import LOGIN, client_address, is_loopback, page_of_ours
+from .places import HOME, LOGIN, client_address, is_loopback, page_of_ours
 
 __all__ = ["ConsoleBlueprint", "address", "csrf_token", "open_to_all", "person", "required"]
 
@@ -57,6 +58,7 @@ class ConsoleBlueprint(Blueprint):
         self.before_request(_find_person)
         self.after_request(_harden)
         self.register_error_handler(AegisError, _problem_page)
+        self.register_error_handler(Exception, _broken_page)
         self.context_processor(lambda: {"csrf_token": csrf_token, "person": g.get("person")})
 
     def add_url_rule(
@@ -164,6 +166,21 @@ def _problem_page(error: AegisError) -> ResponseReturnValue:
     body = body_of(error)
     page = render_template("console/problem.html", status=body["status"], told=body["detail"])
     return page, body["status"]
+
+
+def _broken_page(error: Exception) -> ResponseReturnValue:
+    """A page that failed. It is shown without the strip and the menu, which may be what is broken."""
+    if isinstance(error, HTTPException):
+        return error
+    report(error)
+    told = "The page could not be made. Nothing was changed by looking at it."
+    if asked().method not in _READING:
+        told = "It broke off. Look whether it was done before you try again: the audit log has what was."
+    where = {"person": None, "at": asked().path if asked().method in _READING else HOME}
+    page = render_template(
+        "console/problem.html", status=500, told=told, request_id=g.get("request_id"), **where
+    )
+    return page, 500
 
 
 def _harden(response: Response) -> Response:

@@ -17,6 +17,7 @@ api_keys = Table(
     Column("hint", Text, nullable=False),
     Column("created_at", TIME, nullable=False, server_default=NOW),
     Column("revoked_at", TIME),
+    Column("last_used_at", TIME),
     Column("role", Text, nullable=False, server_default="merchant"),
     Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     CheckConstraint(one_of("role", "merchant", "operator"), name="role_known"),

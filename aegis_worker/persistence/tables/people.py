@@ -109,3 +109,13 @@ approvals = Table(
     Index("approvals_due", "expires_at", postgresql_where=text("status IN ('asked', 'approved')")),
     Index("approvals_of_payment", "payment_id", "id"),
 )
+
+# Lists of the console that somebody saved: the filters as they stand in an address.
+console_views = Table(
+    "console_views",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("query", Text, nullable=False),
+    Column("made_at", TIME, nullable=False, server_default=NOW),
+)

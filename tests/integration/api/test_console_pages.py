@@ -31,6 +31,8 @@ PAGES = (
     "/refunds?status=failed",
     "/disputes",
     "/reconciliation",
+    "/settlement",
+    "/settlement?days=92",
     "/gateways",
     "/gateways/live",
     "/routing",
