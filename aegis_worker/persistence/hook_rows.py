@@ -30,40 +30,65 @@ _CLAIM = Prepared(
     "text[], text[], int, float8",
     before=BY_INDEX,
 )
-_MINE = """
-unnest(%(hooks)s::text[], %(points)s::text[], %(payment_ids)s::text[], %(seqs)s::int[], %(epochs)s::int[])
-    AS mine(hook, point, payment_id, seq, lease_epoch)
+# LATERAL and OFFSET 0 make the planner look each row up by its key. It is found again by its place (`at`). Whoever takes a
+# delivery away from its holder raises the fence.
+_PLACED = """
+CROSS JOIN LATERAL (
+    SELECT ctid AS at FROM hook_deliveries
+    WHERE hook = given.hook AND point = given.point AND payment_id = given.payment_id AND seq = given.seq OFFSET 0
+) kept
 """
-# Whoever takes a delivery away from its holder raises the fence.
-_IS_MINE = """
-d.hook = mine.hook AND d.point = mine.point AND d.payment_id = mine.payment_id AND d.seq = mine.seq
-    AND d.lease_epoch = mine.lease_epoch AND d.status = 'pending'
+_MINE = f"""
+(
+    SELECT given.lease_epoch, kept.at
+    FROM unnest($1, $2, $3, $4, $5) AS given(hook, point, payment_id, seq, lease_epoch) {_PLACED}
+) mine
 """
-_REMOVE = f"DELETE FROM hook_deliveries d USING {_MINE} WHERE {_IS_MINE}"
-_PUT_BACK = f"""
+_IS_MINE = "d.ctid = mine.at AND d.lease_epoch = mine.lease_epoch AND d.status = 'pending'"
+_KEYS = "text[], text[], text[], int[], int[]"
+_REMOVE = Prepared(
+    "hook_remove", f"DELETE FROM hook_deliveries d USING {_MINE} WHERE {_IS_MINE}", _KEYS, before=BY_INDEX
+)
+_PUT_BACK = Prepared(
+    "hook_put_back",
+    f"""
 UPDATE hook_deliveries d SET due_at = statement_timestamp() + interval '1 s', lease_epoch = d.lease_epoch + 1
 FROM {_MINE} WHERE {_IS_MINE}
-"""
+""",
+    _KEYS,
+    before=BY_INDEX,
+)
 # The deliveries behind one that failed wait as long as it does. Otherwise every claim until then would look at them again.
-_FAIL = f"""
-WITH mine AS (
-    SELECT * FROM unnest(%(hooks)s::text[], %(points)s::text[], %(payment_ids)s::text[], %(seqs)s::int[],
-        %(epochs)s::int[], %(statuses)s::text[], %(delays_s)s::float8[], %(errors)s::text[])
-        AS given(hook, point, payment_id, seq, lease_epoch, status, delay_s, error)
-), failed AS (
+_FAIL = Prepared(
+    "hook_fail",
+    f"""
+WITH failed AS (
     UPDATE hook_deliveries d
     SET status = mine.status, tries = d.tries + 1, last_error = mine.error, lease_epoch = d.lease_epoch + 1,
         due_at = statement_timestamp() + make_interval(secs => mine.delay_s)
-    FROM mine WHERE {_IS_MINE}
+    FROM (
+        SELECT given.*, kept.at FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+            AS given(hook, point, payment_id, seq, lease_epoch, status, delay_s, error) {_PLACED}
+    ) mine
+    WHERE {_IS_MINE}
     RETURNING d.hook, d.point, d.payment_id, d.seq, d.status, d.due_at
 ), behind AS (
-    UPDATE hook_deliveries d SET due_at = failed.due_at
-    FROM failed
-    WHERE failed.status = 'pending' AND d.hook = failed.hook AND d.point = failed.point
-        AND d.payment_id = failed.payment_id AND d.seq > failed.seq AND d.status = 'pending'
+    UPDATE hook_deliveries d SET due_at = later.due_at
+    FROM (
+        SELECT failed.due_at, kept.at FROM failed CROSS JOIN LATERAL (
+            SELECT ctid AS at FROM hook_deliveries
+            WHERE hook = failed.hook AND point = failed.point AND payment_id = failed.payment_id AND seq > failed.seq
+            OFFSET 0
+        ) kept
+        WHERE failed.status = 'pending'
+    ) later
+    WHERE d.ctid = later.at AND d.status = 'pending'
 )
-SELECT count(*) FROM failed
-"""
+SELECT 1 FROM failed
+""",
+    f"{_KEYS}, text[], float8[], text[]",
+    before=BY_INDEX,
+)
 _AGAIN = """
 UPDATE hook_deliveries SET status = 'pending', due_at = statement_timestamp(), tries = 0, lease_epoch = lease_epoch + 1
 WHERE ctid = ANY (ARRAY(
@@ -150,17 +175,17 @@ def settle(
     """Write down what became of claimed deliveries; returns how many were still ours. `put_back`: due in a moment."""
     settled = 0
     if taken:
-        settled += connection.exec_driver_sql(_REMOVE, _mine(taken)).rowcount
+        settled += _REMOVE.execute(connection, *_keys(taken)).rowcount
     if put_back:
-        settled += connection.exec_driver_sql(_PUT_BACK, _mine(put_back)).rowcount
+        settled += _PUT_BACK.execute(connection, *_keys(put_back)).rowcount
     if failures:
-        parameters = {
-            **_mine([failure.delivery for failure in failures]),
-            "statuses": ["dead" if failure.delay_s is None else "pending" for failure in failures],
-            "delays_s": [failure.delay_s or 0.0 for failure in failures],
-            "errors": [failure.error[:MOST_ERROR] for failure in failures],
-        }
-        settled += connection.exec_driver_sql(_FAIL, parameters).scalar_one()
+        settled += _FAIL.execute(
+            connection,
+            *_keys([failure.delivery for failure in failures]),
+            ["dead" if failure.delay_s is None else "pending" for failure in failures],
+            [failure.delay_s or 0.0 for failure in failures],
+            [failure.error[:MOST_ERROR] for failure in failures],
+        ).rowcount
     return settled
 
 
@@ -179,11 +204,11 @@ def backlog(connection: Connection, *, most: int) -> list[Backlog]:
     return [Backlog(*row) for row in connection.exec_driver_sql(_BACKLOG, {"most": most}).all()]
 
 
-def _mine(claimed: Sequence[ClaimedForHook]) -> dict[str, list[str] | list[int]]:
-    return {
-        "hooks": [one.listener.hook for one in claimed],
-        "points": [one.listener.point for one in claimed],
-        "payment_ids": [one.event.payment_id for one in claimed],
-        "seqs": [one.event.seq for one in claimed],
-        "epochs": [one.lease_epoch for one in claimed],
-    }
+def _keys(claimed: Sequence[ClaimedForHook]) -> tuple[list[str] | list[int], ...]:
+    return (
+        [one.listener.hook for one in claimed],
+        [one.listener.point for one in claimed],
+        [one.event.payment_id for one in claimed],
+        [one.event.seq for one in claimed],
+        [one.lease_epoch for one in claimed],
+    )

@@ -4,16 +4,17 @@
 -- A delivery is the first if no earlier one of its payment is pending for the same hook, be it due, leased or put off. So a
 -- hook is told the events of a payment one after the other, and those behind one that failed were put off with it.
 --
--- OFFSET 0 keeps the planner from looking at all deliveries at once. A row is found again by its place (`at`), as in
--- outbox_claim.
+-- OFFSET 0 keeps the status of earlier ones out of the search for them. Otherwise the planner would take the index of what is
+-- pending, and read all that waits for the hook for each row. A row is found again by its place (`at`), as in outbox_claim.
 WITH due AS MATERIALIZED (
     SELECT d.at FROM unnest($1, $2) AS h(hook, point) CROSS JOIN LATERAL (
         SELECT ctid AS at FROM hook_deliveries o
         WHERE o.hook = h.hook AND o.point = h.point AND o.status = 'pending' AND o.due_at <= statement_timestamp()
             AND NOT EXISTS (
-                SELECT FROM hook_deliveries earlier
-                WHERE earlier.hook = o.hook AND earlier.point = o.point AND earlier.payment_id = o.payment_id
-                    AND earlier.seq < o.seq AND earlier.status = 'pending' OFFSET 0)
+                SELECT FROM (
+                    SELECT status FROM hook_deliveries
+                    WHERE hook = o.hook AND point = o.point AND payment_id = o.payment_id AND seq < o.seq OFFSET 0
+                ) earlier WHERE earlier.status = 'pending')
         ORDER BY o.due_at LIMIT $3 FOR UPDATE SKIP LOCKED
     ) d
 ), taken AS (

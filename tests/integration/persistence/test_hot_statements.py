@@ -17,7 +17,7 @@ from aegis_worker.domain.outcomes import Approved
 from aegis_worker.persistence import delivery_rows, exchange_rows, gateway_event_rows, hook_rows, outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.delivery_rows import Settlement
-from aegis_worker.persistence.hook_rows import Listener
+from aegis_worker.persistence.hook_rows import Failure, Listener
 from aegis_worker.pipeline.run import run
 
 BATCH, MANY = 40, 2000
@@ -29,6 +29,9 @@ HOT = (
     "webhook_claim",
     "webhook_settle",
     "hook_claim",
+    "hook_remove",
+    "hook_put_back",
+    "hook_fail",
     "keep_exchanges",
     "claim_events",
     "match_events",
@@ -59,7 +62,7 @@ SELECT 'whd_' || payment_id || seq, payment_id, seq, 'whe_1', 'm_1' FROM payment
 
 FOR_HOOKS = """
 INSERT INTO hook_deliveries (hook, point, payment_id, seq)
-SELECT 'mail', 'listen', payment_id, seq FROM payment_events ON CONFLICT DO NOTHING
+SELECT 'mail', 'listen', payment_id, nr FROM payment_events, generate_series(seq, seq + 2) nr ON CONFLICT DO NOTHING
 """
 LISTENERS = [Listener("mail", "listen"), Listener("none", "listen")]
 
@@ -113,7 +116,8 @@ def use_all(database: Database) -> None:
     settled = [Settlement(webhook, "delivered", entry={"status_code": 204}) for webhook in webhooks]
     database.run(lambda tx: delivery_rows.settle(tx, settled))
     heard = database.run(lambda tx: hook_rows.claim(tx, LISTENERS, of_each=BATCH, lease_s=30))
-    database.run(lambda tx: hook_rows.settle(tx, heard))
+    failed = [Failure(delivery, "raised KeyError", 9.0) for delivery in heard[:9]]
+    database.run(lambda tx: hook_rows.settle(tx, heard[20:], failed, heard[9:20]))
     asked = [row["payment_id"] for row in rows(database, "SELECT payment_id FROM attempts LIMIT 40")]
     noted = Noted(0.0, "{}")
     told = [AttemptExchange(id_, "process", 1, CallKind.LOOK_UP, 2, noted) for id_ in asked]
