@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 from . import disputes, tokens
 from .choosing import Reach
 from .conduct import Conduct
-from .ledger import Document, Ledger, Transaction
+from .ledger import Ledger
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, json_reply
+from .rows import Document
 from .scripts import MOVING, OPERATIONS, Script
 from .sending import Wording
 from .telling import times
+from .transaction import Transaction
 from .wording import SandboxWording
 
 LOOK_UP_LIMIT = 20

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from .choosing import Asked, Choice, Reach
-from .ledger import Transaction
 from .payments import Payment
 from .replies import Reply
 from .script_table import OK
 from .scripts import Effect, Script
 from .sending import NOT_SAID, Wording, sent
 from .tokens import UnknownScript
+from .transaction import Transaction
 
 _CHARGING = frozenset({"create", "authenticate", "charge"})
 

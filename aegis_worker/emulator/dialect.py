@@ -17,9 +17,10 @@ from . import tokens
 from .books import Books, Options
 from .choosing import Reach
 from .gateway import Gateway
-from .ledger import Document, Ledger
+from .ledger import Ledger
 from .replies import Reply, error
 from .routes import SandboxRoutes
+from .rows import Document
 from .scripts import MOVING, OPERATIONS
 from .server import Routes
 from .telling import EventForm

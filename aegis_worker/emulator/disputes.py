@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from .ledger import Document, Transaction
 from .payments import Payment
+from .rows import Document
 from .scripts import Script
+from .transaction import Transaction
 
 KIND = "dispute"
 STATUSES = ("warning", "needs_response", "under_review", "closed", "accepted", "won", "lost")

@@ -13,12 +13,13 @@ from .books import OPERATIONS_LIMIT, Books, seen
 from .challenges import has_passed
 from .choosing import Asked
 from .demands import demanded
-from .ledger import Operation, StoredAnswer, Transaction
 from .operations import Done, carry_out
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, error, json_reply
+from .rows import Operation, StoredAnswer
 from .scripts import Effect, Script, Wire
 from .sending import sent as sent_as
+from .transaction import Transaction
 
 # Where a payer may be sent away.
 _ASKED_ON = frozenset({"authenticate", "charge"})

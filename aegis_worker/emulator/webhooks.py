@@ -10,8 +10,9 @@ import time
 from functools import partial
 from urllib.parse import urlsplit
 
-from .ledger import Ledger, QueuedWebhook
+from .ledger import Ledger
 from .recording import Recorder
+from .rows import QueuedWebhook
 from .script_table import OK
 from .scripts import Telling
 from .telling import EventForm, Signer, on_the_way

@@ -6,8 +6,8 @@ from typing import Any
 
 from . import disputes
 from .books import DISPUTES_LIMIT, Books
-from .ledger import Transaction
 from .payments import Payment, Status
+from .transaction import Transaction
 
 PAGE_LIMIT = 1000
 

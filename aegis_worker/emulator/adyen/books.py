@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from .. import disputes
 from ..books import SETTLE_LIMIT, Books
 from ..choosing import Reach
-from ..ledger import Document, Operation, Transaction
 from ..payments import Payment, Status
+from ..rows import Document, Operation
 from ..script_table import OK
 from ..scripts import MOVING, Effect, Script
 from ..sending import Wording
+from ..transaction import Transaction
 from .cards import TestCard, by_token
 from .errors import AdyenWording, reason_of
 from .shapes import Charge, Told, item, new_psp

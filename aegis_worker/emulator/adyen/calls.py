@@ -8,11 +8,12 @@ from typing import Any
 
 from ..challenges import has_passed, new_secret
 from ..demands import demanded
-from ..ledger import Document, Operation, Transaction
 from ..network_ids import is_network_id
 from ..operations import carry_out
 from ..payments import Payment, Status
+from ..rows import Document, Operation
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .bodies import inner, money, text
 from .books import DECIDED_AFTER_S, AdyenBooks, new_change, undone_by
 from .cards import WALLET, TestCard, by_token

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..choosing import Asked
-from ..ledger import StoredAnswer, Transaction
 from ..replies import Reply, json_reply
+from ..rows import StoredAnswer
 from ..script_table import OK
 from ..scripts import Effect, Script, Wire
 from ..sending import sent as sent_as
+from ..transaction import Transaction
 from . import bodies
 from .books import AdyenBooks
 from .calls import Call, Subject, carry_out_call, subject_of

@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 from .. import disputes
 from ..books import Books
 from ..choosing import Reach
-from ..ledger import Document, Transaction
 from ..payments import Payment, Status
 from ..replies import Refusal, Reply
+from ..rows import Document
 from ..script_table import OK, TABLE
 from ..scripts import MOVING, Script
 from ..sending import Wording
+from ..transaction import Transaction
 from . import events
 from .contests import dispute_object
 from .duplicates import TWIN

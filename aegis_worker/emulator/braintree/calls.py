@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..ledger import Document, Operation, Transaction
 from ..payments import Payment
 from ..replies import Reply
+from ..rows import Document, Operation
 from ..scripts import Script
+from ..transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import disputes
-from ..ledger import Document, Transaction
 from ..replies import Reply
+from ..rows import Document
+from ..transaction import Transaction
 from . import bodies
 from .books import BraintreeBooks
 from .contests import OPEN, dispute_object, evidence_object

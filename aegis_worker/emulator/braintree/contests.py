@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..ledger import Document
+from ..rows import Document
 from .amounts import decimal
 from .shapes import global_id
 from .xml import Day, Many, Moment

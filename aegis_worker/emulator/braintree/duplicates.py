@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import astuple, dataclass
 
-from ..ledger import Document, Transaction
+from ..rows import Document
+from ..transaction import Transaction
 from .shapes import KIND
 
 WINDOW_S = 30.0

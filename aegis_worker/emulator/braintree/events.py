@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from ..ledger import Document
+from ..rows import Document
 from .contests import dispute_object, status_of
 from .shapes import new_id
 from .xml import Moment, element

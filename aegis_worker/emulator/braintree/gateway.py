@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..choosing import Asked
-from ..ledger import StoredAnswer, Transaction
 from ..replies import Refusal, Reply
+from ..rows import StoredAnswer
 from ..scripts import Effect, Script
 from ..sending import sent as sent_as
+from ..transaction import Transaction
 from . import bodies, moves, sales
 from .books import BraintreeBooks
 from .calls import Call, Done, Subject, note_operation

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ledger import Document, Transaction
 from ..payments import Payment, Status
+from ..rows import Document
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from . import bodies
 from .books import BraintreeBooks
 from .calls import Call, Done, Subject

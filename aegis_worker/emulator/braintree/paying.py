@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from .. import raw_cards
-from ..ledger import Document, Transaction
+from ..rows import Document
+from ..transaction import Transaction
 from . import bodies
 from .calls import Call
 from .errors import Refused

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..control import PREFIX, Control
-from ..ledger import Transaction
 from ..replies import Refusal, Reply, json_reply
+from ..transaction import Transaction
 from . import contesting, events, searches, vault
 from .amounts import DEFAULT_ACCOUNT, currency_of
 from .books import BraintreeBooks

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..ledger import Document, Transaction
 from ..network_ids import network_id_of
 from ..operations import carry_out
 from ..payments import Payment, Status
+from ..rows import Document
 from ..script_table import OK
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from . import bodies
 from .books import BraintreeBooks
 from .calls import Call, Done, Subject

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..ledger import Document, Transaction
 from ..replies import Reply
+from ..rows import Document
+from ..transaction import Transaction
 from . import bodies
 from .books import BraintreeBooks
 from .errors import InvalidKeys, xml_reply

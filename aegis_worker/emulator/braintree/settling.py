@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from .. import disputes
-from ..ledger import Document, Transaction
 from ..payments import Payment, Status
+from ..rows import Document
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .declines import APPROVED, response_of
 from .shapes import REFUND, SALE, answered, moved
 

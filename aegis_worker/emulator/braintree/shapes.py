@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..ledger import Document
 from ..payments import Payment
+from ..rows import Document
 from .amounts import decimal
 from .declines import Response, response_type, settlement_text
 from .instruments import Instrument, kept

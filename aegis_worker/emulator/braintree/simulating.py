@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..ledger import Transaction
 from ..replies import Reply
+from ..transaction import Transaction
 from .books import BraintreeBooks
 from .errors import Refused, xml_reply
 from .settling import PENDING, SETTLED, SUBMITTED, comes_to

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..ledger import Document, Transaction
 from ..replies import Reply
+from ..rows import Document
+from ..transaction import Transaction
 from . import bodies
 from .books import BraintreeBooks
 from .errors import Bare, Refused, xml_reply

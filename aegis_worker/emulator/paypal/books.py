@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 from .. import disputes
 from ..books import SETTLE_LIMIT, Books
 from ..choosing import Reach
-from ..ledger import Document, Transaction
 from ..payments import Payment, Status
 from ..replies import Reply
+from ..rows import Document
 from ..script_table import OK
 from ..scripts import MOVING, Script
 from ..sending import Wording
+from ..transaction import Transaction
 from . import events
 from .contests import dispute_object
 from .errors import PayPalWording, Refused, Unavailable

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..ledger import Transaction
 from ..operations import carry_out
 from ..payments import Payment, Status
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .books import PayPalBooks
 from .calls import Call, Done, Subject, put_about
 from .declines import wallet_issue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..disputes import OVER
-from ..ledger import Document
+from ..rows import Document
 from .amounts import money
 from .shapes import MERCHANT, at
 

@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from ..disputes import kind_of
-from ..ledger import Document
+from ..rows import Document
 from .contests import dispute_object
 from .shapes import SHAPES, Order, at, order_object
 

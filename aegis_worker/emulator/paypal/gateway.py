@@ -13,10 +13,11 @@ from dataclasses import replace
 
 from ..choosing import Asked
 from ..demands import demanded
-from ..ledger import StoredAnswer, Transaction
 from ..replies import Refusal, Reply, json_reply
+from ..rows import StoredAnswer
 from ..scripts import Effect, Script, Wire
 from ..sending import sent as sent_as
+from ..transaction import Transaction
 from . import bodies
 from .books import PayPalBooks
 from .calls import KEY, Call, Done, Subject, note_operation

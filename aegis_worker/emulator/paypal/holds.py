@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import disputes
-from ..ledger import Document, Transaction
 from ..payments import Status
+from ..rows import Document
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .bodies import text, truth
 from .books import HONOURED_S, PayPalBooks
 from .calls import Call, Done, Subject

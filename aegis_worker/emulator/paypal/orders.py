@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..ledger import Transaction
 from ..payments import Payment, Status
+from ..transaction import Transaction
 from .amounts import minor
 from .bodies import addresses, source_of, text, unit_of
 from .books import PayPalBooks

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..ledger import Document, Transaction
+from ..rows import Document
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .amounts import minor
 from .books import MOVED_LIMIT, PayPalBooks
 from .calls import Call, Done, Subject

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import disputes
-from ..ledger import Transaction
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .bodies import text
 from .books import MOVED_LIMIT, PayPalBooks
 from .calls import Call, Done, Subject

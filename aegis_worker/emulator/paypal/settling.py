@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from .. import disputes
-from ..ledger import Document, Transaction
 from ..payments import Payment, Status
+from ..rows import Document
 from ..scripts import Effect
+from ..transaction import Transaction
 from .events import kind_of_charge
 from .shapes import Order, charged, new_id
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..ledger import Document
 from ..payments import Payment, Status
+from ..rows import Document
 from .amounts import money
 from .declines import response_code
 

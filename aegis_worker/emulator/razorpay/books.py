@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 from .. import disputes
 from ..books import Books, Options
 from ..choosing import Reach
-from ..ledger import Document, Ledger, Transaction
+from ..ledger import Ledger
 from ..payments import Payment, Status
 from ..replies import Reply
+from ..rows import Document
 from ..script_table import OK
 from ..scripts import Script
 from ..sending import Wording
+from ..transaction import Transaction
 from .contests import dispute_object, event_of
 from .errors import RazorpayWording, Unavailable, no_such_id
 from .events import event

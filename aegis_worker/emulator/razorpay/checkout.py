@@ -9,11 +9,12 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from ..ledger import Document, Transaction
 from ..operations import carry_out
 from ..payments import Payment, Status
 from ..replies import Reply, json_reply
+from ..rows import Document
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .bodies import notes_of, text
 from .books import RazorpayBooks
 from .calls import Call, Done, Subject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ledger import Document
+from ..rows import Document
 
 # The status, and the phase.
 _STATUSES = {

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..choosing import Asked
-from ..ledger import StoredAnswer, Transaction
 from ..replies import Refusal, Reply
+from ..rows import StoredAnswer
 from ..scripts import Effect, Script
 from ..sending import sent as sent_as
+from ..transaction import Transaction
 from . import bodies
 from .books import RazorpayBooks
 from .calls import KEY, Call, Done, Subject, note_operation

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..ledger import Document, Transaction
 from ..payments import Payment
 from ..replies import json_reply
+from ..rows import Document
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .bodies import amount_of, capture_of, currency_of, notes_of, receipt_of, truth
 from .books import RazorpayBooks
 from .calls import Call, Done, Subject

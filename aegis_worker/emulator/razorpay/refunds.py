@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..ledger import Transaction
 from ..payments import Status
 from ..replies import json_reply
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .bodies import amount_of, notes_of, text
 from .books import RazorpayBooks
 from .calls import Call, Done, Subject

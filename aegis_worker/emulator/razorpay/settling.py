@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from .. import disputes
-from ..ledger import Document, Transaction
+from ..rows import Document
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from .shapes import Paid, new_id, order_object, payment_object, refund_object
 
 _APPROVED = frozenset({"payment.authorized", "payment.succeeded"})

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..ledger import Document
 from ..payments import Payment, Status
+from ..rows import Document
 from .declines import declined
 
 ACCOUNT = "acc_Emulator000001"

@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 from .. import disputes
 from ..books import DISPUTES_LIMIT, Books, Options
 from ..choosing import Reach
-from ..ledger import Document, Ledger, Transaction
+from ..ledger import Ledger
 from ..payments import Payment, new_id
 from ..replies import Reply
+from ..rows import Document
 from ..script_table import OK
 from ..scripts import Script
 from ..sending import Wording
+from ..transaction import Transaction
 from .cards import TestCard, by_id
 from .errors import Refused, StripeWording, no_such
 from .shapes import (

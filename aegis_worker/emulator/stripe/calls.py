@@ -9,10 +9,11 @@ from ..books import DISPUTES_LIMIT
 from ..demands import demanded
 from ..disputes import KIND as DISPUTE
 from ..disputes import WITHDRAWN
-from ..ledger import Document, Operation, Transaction
 from ..operations import carry_out
 from ..payments import Status, new_id
+from ..rows import Document, Operation
 from ..scripts import Effect, Script
+from ..transaction import Transaction
 from . import forms
 from .books import StripeBooks
 from .cards import TestCard

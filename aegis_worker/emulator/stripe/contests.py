@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import disputes
-from ..ledger import Transaction
+from ..transaction import Transaction
 from . import forms
 from .books import StripeBooks
 from .errors import Refused

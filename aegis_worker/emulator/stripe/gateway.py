@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..choosing import Asked
-from ..ledger import StoredAnswer, Transaction
 from ..replies import Reply, json_reply
+from ..rows import StoredAnswer
 from ..script_table import OK
 from ..scripts import Effect, Script, Wire
 from ..sending import sent as sent_as
+from ..transaction import Transaction
 from . import forms
 from .books import StripeBooks
 from .calls import Answer, Subject, carry_out_call, subject_of

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..ledger import Transaction
 from ..payments import Payment, new_id
+from ..transaction import Transaction
 from . import forms
 from .books import StripeBooks
 from .errors import Refused

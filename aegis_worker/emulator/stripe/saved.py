@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..ledger import Document, Transaction
 from ..payments import new_id
+from ..rows import Document
+from ..transaction import Transaction
 from . import forms
 from .books import StripeBooks
 from .errors import no_such

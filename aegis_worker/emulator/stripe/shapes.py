@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..disputes import WITHDRAWN
-from ..ledger import Document
 from ..network_ids import network_id_of
 from ..payments import Payment, Status
+from ..rows import Document
 from .errors import decline
 
 _STATUS = {
