@@ -69,6 +69,7 @@ class StoredOutcome(Struct, frozen=True):
     - declined: `code`, `category`, `advised_action`, `gateway`, `gateway_code`, `message`, as `domain.declines` has them.
     - approved, and another charge may stand beside it under the same reference: `twin`, why, in words, until a look-up has
       shown whether it does or a person is asked.
+    - given up as refused or absent, and told of since by its gateway or a worker that lost its fence: `told`, how often.
     - hooks were asked about it: `wishes`, what they asked for and what came of that; kept by later answers, too.
     - a person decided: `decided_by`, and how far gateways confirmed it, `checked`.
     - `injected`: what was injected into its calls on purpose, in words. It stays, whatever came of the attempt since.
@@ -96,6 +97,7 @@ class StoredOutcome(Struct, frozen=True):
     checked: str | None = None
     injected: str | None = None
     twin: str | None = None
+    told: int | None = None
     wishes: tuple[Wish, ...] = ()
     unread: tuple[tuple[str, Any], ...] = ()
 
@@ -175,6 +177,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "checked": str,
     "injected": str,
     "twin": str,
+    "told": int,
 }
 _WORDS: dict[str, dict[str, StrEnum]] = {
     "kind": {word.value: word for word in NotSentKind},

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
+from .gateway_keys import parse_gateway_key
 from .outcomes import ActionRequired, Approved, Declined, Lookup, NotFound, Outcome, Pending, Twin, Unknown
 
 _FURTHEST_FIRST = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
@@ -46,6 +47,18 @@ def twins_of(said: Outcome | Lookup) -> tuple[Twin, ...]:
 def new_twins(said: Outcome | Lookup, known: Collection[str | None]) -> list[Twin]:
     """Those that no attempt stands for; `known`: the references that the payment's attempts have at that gateway."""
     return [twin for twin in twins_of(said) if twin.gateway_ref not in known]
+
+
+def is_of_another(said: Outcome | Lookup, known: str | None) -> bool:
+    """Whether a gateway that tells by events alone has told of another charge than the one that it is asked about, whose
+    reference is `known` by its answer. Both carry our reference, and neither says anything of the other.
+    """
+    return (
+        isinstance(said, Approved | Declined)
+        and known is not None
+        and parse_gateway_key(known) is None
+        and said.gateway_ref not in (None, known)
+    )
 
 
 def _rank(one: Lookup) -> tuple[int, bool]:

@@ -14,6 +14,7 @@ from aegis_worker.domain.movements import news_of
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Unknown, UnknownKind
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
+from aegis_worker.domain.twins import is_of_another
 
 from .accounts import out_of_reach
 from .base import PaymentGateway
@@ -104,7 +105,10 @@ def _compared(
     query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount, capture=capture)
     query = replace(query, movements=charge.is_own)
     outcome = discreet(gateway.ask_and_wait(query))
-    window_s = gateway.capabilities.absence_window_s
+    able = gateway.capabilities
+    if charge.is_own and able.tells_by_events_alone and is_of_another(outcome, charge.gateway_ref):
+        return answer | _of_another(outcome)
+    window_s = able.absence_window_s
     if charge.is_own and may_be_invisible(outcome, charge.sent_ago_s, window_s):
         return answer | {"says": "TooEarly"}
     news = _news(payment, charge, outcome, entities)
@@ -120,6 +124,13 @@ def _compared(
     mismatched = isinstance(outcome, Unknown)
     says = outcome.kind.value if mismatched else type(outcome).__name__  # type: ignore[union-attr]
     return answer | {"says": says, "expected": expected, "found": found}
+
+
+def _of_another(outcome: Lookup) -> dict[str, str]:
+    """Nothing is said of the payment's own charge; the other is one too many where it stands."""
+    if not isinstance(outcome, Approved) or outcome.given_back:
+        return {"says": Unknown.__name__}
+    return {"says": Approved.__name__, "expected": _NO_CHARGE, "found": _in_words(outcome)}
 
 
 def _news(payment: Payment, charge: StandingCharge, outcome: Lookup, entities: Sequence[Entity]) -> list[str]:

@@ -93,15 +93,18 @@ def sync_now(connection: Connection, payment_id: str, because: str | None = None
     )
 
 
+# So often a charge that was given up, and is told of, is looked for anew. Further events have it looked for once each.
+_LADDERS = 10
 # A charge that stands, and was heard of under another reference as well, may have a twin. What it was heard of as is kept,
 # because some gateways can't be asked for it. The looks begin anew: a look-up may show only later what was told of by now.
-_RECHECK_NOW = """
+_RECHECK_NOW = f"""
 UPDATE attempts a
-SET recheck_at = clock_timestamp(), rechecks = 0,
-    outcome = CASE WHEN a.status = 'APPROVED'
-        THEN coalesce(a.outcome, '{}')
-            || jsonb_build_object('twin', 'its gateway has told of it as ' || c.gateway_ref || ' too')
-        ELSE a.outcome END
+SET recheck_at = clock_timestamp(),
+    rechecks = CASE WHEN a.status <> 'APPROVED' AND coalesce((a.outcome->>'told')::int, 0) >= {_LADDERS}
+        THEN a.rechecks ELSE 0 END,
+    outcome = coalesce(a.outcome, '{{}}') || CASE WHEN a.status = 'APPROVED'
+        THEN jsonb_build_object('twin', 'its gateway has told of it as ' || c.gateway_ref || ' too')
+        ELSE jsonb_build_object('told', coalesce((a.outcome->>'told')::int, 0) + 1) END
 FROM json_to_recordset(%(charges)s::json) AS c(payment_id text, number int, gateway_ref text)
 WHERE a.payment_id = c.payment_id AND a.number = c.number AND a.operation = 'process'
   AND (a.status IN ('DECLINED', 'NOT_SENT') OR (a.status = 'APPROVED' AND a.gateway_ref <> c.gateway_ref))

@@ -259,6 +259,24 @@ def test_an_event_about_a_charge_that_was_given_up_has_that_one_asked_about(data
     assert due == [{"number": 1, "due": True}, {"number": 2, "due": None}]
 
 
+def test_an_event_about_a_charge_that_was_given_up_has_it_looked_for_anew_where_another_gateway_paid(
+    database, api
+):
+    first = ScriptedGateway("sandbox_a", lambda request: Declined("issuer_unavailable", "91"))
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, first, ScriptedGateway("b")), "payments")
+    assert payment_of(database, payment_id).gateway == "b"
+    no_looks_left = "UPDATE attempts SET recheck_at = NULL, rechecks = 5"
+    database.run(lambda connection: connection.exec_driver_sql(no_looks_left))
+    tell(api, event_about(payment_id))
+    looks = rows(database, "SELECT rechecks, recheck_at <= now() AS due FROM attempts ORDER BY number")
+    assert looks == [{"rechecks": 0, "due": True}, {"rechecks": 5, "due": None}]
+    assert (job_of(database, payment_id)["operation"], [row["status"] for row in kept(database)]) == (
+        "sync",
+        ["followed"],
+    )
+
+
 def test_an_event_of_a_gateway_that_the_payment_was_never_sent_to_is_kept_and_asks_nobody(database, api):
     payment_id = accept_one(database).payment.id
     run(pipeline(database, ScriptedGateway("b", lambda request: Unknown("reset"))), "payments")

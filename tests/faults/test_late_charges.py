@@ -431,6 +431,23 @@ def test_a_charge_that_is_told_of_after_the_last_look_is_looked_for_until_it_sho
     assert rechecked(database, parts) == {"asked": 1, "found": 1}
 
 
+def test_a_charge_that_is_told_of_again_and_again_is_looked_for_anew_a_number_of_times(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    gateway.look_up = lambda query: HARD
+    payment_id, parts = failed_payment(database, gateway)
+    looks = []
+    for _ in range(14):
+        before = len(gateway.look_ups)
+        parts.jobs.recheck_now([(payment_id, 1, None)])
+        while rechecked(database, parts)["asked"]:
+            pass
+        looks.append(len(gateway.look_ups) - before)
+    assert looks == [len(LADDER_S)] * 10 + [1] * 4
+    gateway.look_up = lambda query: Approved("ch_late")
+    parts.jobs.recheck_now([(payment_id, 1, None)])
+    assert rechecked(database, parts) == {"asked": 1, "found": 1}
+
+
 def test_two_rechecks_at_once_ask_about_each_charge_once(database):
     gateway = ScriptedGateway("a", lambda request: HARD)
     for number in range(20):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from aegis_worker.domain.attempts import Attempt, StoredOutcome
 from aegis_worker.domain.changes import FoundCharge
-from aegis_worker.domain.gateway_keys import FIRST_ORDERED, is_ordered, parse_gateway_key
-from aegis_worker.domain.outcomes import Approved, Declined, Lookup, Operation, Outcome, Twin, charges
-from aegis_worker.domain.twins import new_twins, twins_of
+from aegis_worker.domain.gateway_keys import FIRST_ORDERED, is_ordered
+from aegis_worker.domain.outcomes import Lookup, Operation, Outcome, Twin, charges
+from aegis_worker.domain.twins import is_of_another, new_twins, twins_of
 
 from ..work import Answer, Policy, Work
 from .absence import keeps_key_s
@@ -27,17 +27,10 @@ def asks_for_twins(work: Work, attempt: Attempt) -> bool:
 
 
 def tells_of_another(work: Work, outcome: Outcome | Lookup) -> bool:
-    """Whether a gateway that tells by events alone has told of another charge than the one that it is asked about, whose
-    reference is known by its answer. Both carry our reference, and neither says anything of the other.
-    """
-    known = work.subject.gateway_ref
-    return (
-        isinstance(outcome, Approved | Declined)
-        and known is not None
-        and parse_gateway_key(known) is None
-        and outcome.gateway_ref not in (None, known)
-        and work.route.capabilities[work.subject.gateway].tells_by_events_alone
-    )
+    """See `is_of_another`; False where the gateway can be asked about the charge itself."""
+    subject = work.subject
+    able = work.route.capabilities[subject.gateway]
+    return able.tells_by_events_alone and is_of_another(outcome, subject.gateway_ref)
 
 
 def looked_for_in_s(work: Work, outcome: Outcome | Lookup, policy: Policy) -> float | None:

@@ -380,3 +380,17 @@ def test_a_comparison_reads_what_was_told(shop: Shop) -> None:
     shop.hears(payment_id, "AUTHORISATION")
     after = compare({"adyen": shop.gateway}, payment, [charge], [])
     assert (after.is_answered, after.differs) == (True, False)
+
+
+@pytest.mark.parametrize("success", ["true", "false"])
+def test_a_comparison_takes_no_other_charge_for_the_payments_own(shop: Shop, success: str) -> None:
+    payment_id = shop.pay()
+    payment = payment_of(shop.database, payment_id)
+    shop.takes(authorisation(payment_id, pspReference="SECOND7HXSKGK8200", success=success))
+    charge = StandingCharge(
+        "adyen", f"{payment_id}-p1", payment.gateway_ref, 3600.0, is_own=True, account=ADYEN_ACCOUNT
+    )
+    found = compare({"adyen": shop.gateway}, payment, [charge], [])
+    assert (found.is_charged_too_often, found.is_answered) == (
+        (True, True) if success == "true" else (False, False)
+    )
