@@ -14,6 +14,7 @@ from aegis_worker.observability.refusals import refuse_to_start
 from aegis_worker.wiring.web import Web, build_web
 
 from .analytics.routes import blueprint as analytics
+from .analytics.routes import operators as analytics_of_all
 from .batches.routes import blueprint as batches
 from .batches.schemas import BatchLineSchema
 from .console.pages import BLUEPRINTS as CONSOLE
@@ -67,6 +68,7 @@ _BLUEPRINTS = (
     approvals,
     operator_orders,
     figures,
+    analytics_of_all,
     finding,
     reconciliations,
     overseen_webhooks,

@@ -1511,6 +1511,39 @@ class GatewaysByMinute(TypedDict):
     gateways: list[GatewayByMinute]
 
 
+class OperatorsSummary(TypedDict):
+    """As SummarySchema, of any merchant."""
+
+    at: str | None
+    gateway: NotRequired[str | None]
+    method: NotRequired[str | None]
+    experiment: NotRequired[str | None]
+    arm: NotRequired[str | None]
+    state: NotRequired[Literal["OPEN", "AUTHORIZED", "SUCCESS", "FAILURE", "CANCELLED"]]
+    currency: str
+    payments: int
+    charged: int
+    failed: int
+    cancelled: int
+    open: int
+    success_rate: float | None
+    amount: int
+    captured: int
+    refunded: int
+    charged_back: int
+    merchant_id: NotRequired[str]
+    mode: NotRequired[Literal["live", "test"]]
+
+
+class OperatorsAnalytics(TypedDict):
+    """What payments came to, by time, group and currency."""
+
+    complete: bool
+    lag_s: float
+    object: Literal["payment_analytics"]
+    data: list[OperatorsSummary]
+
+
 class FoundPayment(TypedDict):
     """A payment of any merchant, and its open job."""
 

@@ -567,6 +567,25 @@ class Ops(Resource):
         """How gateways answered, minute by minute."""
         return self._send(call("GET", "/v1/ops/gateways-by-minute", query={"minutes": minutes}))
 
+    def analytics(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        interval: Literal["all", "day", "hour"] | None = None,
+        group_by: str | None = None,
+        gateway: str | None = None,
+        method: str | None = None,
+        experiment: str | None = None,
+        arm: str | None = None,
+        state: Literal["AUTHORIZED", "CANCELLED", "FAILURE", "OPEN", "SUCCESS"] | None = None,
+        currency: str | None = None,
+        merchant_id: str | None = None,
+        mode: Literal["live", "test"] | None = None,
+    ) -> models.OperatorsAnalytics:
+        """What the payments of all merchants came to over time."""
+        return self._send(call("GET", "/v1/ops/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency, "merchant_id": merchant_id, "mode": mode}))
+
     def payments(
         self,
         *,
@@ -1308,6 +1327,25 @@ class AsyncOps(AsyncResource):
     async def gateways_by_minute(self, *, minutes: int | None = None) -> models.GatewaysByMinute:
         """How gateways answered, minute by minute."""
         return await self._send(call("GET", "/v1/ops/gateways-by-minute", query={"minutes": minutes}))
+
+    async def analytics(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        interval: Literal["all", "day", "hour"] | None = None,
+        group_by: str | None = None,
+        gateway: str | None = None,
+        method: str | None = None,
+        experiment: str | None = None,
+        arm: str | None = None,
+        state: Literal["AUTHORIZED", "CANCELLED", "FAILURE", "OPEN", "SUCCESS"] | None = None,
+        currency: str | None = None,
+        merchant_id: str | None = None,
+        mode: Literal["live", "test"] | None = None,
+    ) -> models.OperatorsAnalytics:
+        """What the payments of all merchants came to over time."""
+        return await self._send(call("GET", "/v1/ops/analytics/payments", query={"since": since, "until": until, "interval": interval, "group_by": group_by, "gateway": gateway, "method": method, "experiment": experiment, "arm": arm, "state": state, "currency": currency, "merchant_id": merchant_id, "mode": mode}))
 
     def payments(
         self,

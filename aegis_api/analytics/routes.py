@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Response, g
 
 from aegis_api.http.answers import answer
-from aegis_api.http.auth import require_merchant
+from aegis_api.http.auth import require_merchant, require_operator
 from aegis_api.http.openapi import Blueprint, headers, refuses
 from aegis_api.http.parts import parts
 from aegis_api.http.problems import RequestRefused
+from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence import projections
 from aegis_worker.queries import analytics, payments
 from aegis_worker.views.analytics import analytics_body, customer_body
@@ -25,6 +27,13 @@ blueprint = Blueprint(
     description="What payments came to, from summaries that are seconds behind; `lag_s` says by how much.",
 )
 blueprint.before_request(require_merchant)
+operators = Blueprint(
+    "analytics_of_all",
+    __name__,
+    url_prefix="/v1/ops",
+    description="For operators: what the payments of all merchants came to, from the same summaries.",
+)
+operators.before_request(require_operator)
 
 _LONGEST = timedelta(days=400)
 _USUAL = timedelta(days=7)
@@ -40,7 +49,24 @@ def show_analytics(query: dict[str, Any]) -> Response:
     Payments count in the hour, in UTC, in which they were accepted, and as they stand now. Each row is of one currency, for
     sums never cross them. Without `since` it is the last 7 days; 400 days at most.
     """
-    asked = _asked(query)
+    return _summed(_asked(query, g.owner, analytics.GROUPS))
+
+
+@operators.route("/analytics/payments")
+@refuses("validation_failed")
+@operators.arguments(schemas.OperatorsAnalyticsQuerySchema(), location="query")
+@operators.response(
+    200, schemas.OperatorsAnalyticsSchema(), example=schemas.OPERATORS_ANALYTICS, headers=headers()
+)
+def show_analytics_of_all(query: dict[str, Any]) -> Response:
+    """What the payments of all merchants came to over time
+
+    As merchants see theirs, and can be grouped by merchant and mode, or narrowed to one. Test payments are among them.
+    """
+    return _summed(_asked(query, None, analytics.OPERATORS_GROUPS))
+
+
+def _summed(asked: analytics.Asked) -> Response:
     with parts().web.reading.read() as connection:
         behind = projections.lag(connection)
         rows = analytics.summaries(connection, asked)
@@ -70,13 +96,13 @@ def list_payments_of_customer(query: dict[str, Any], customer_id: str) -> Respon
     return answer(customer_body(customer_id, sums, page.rows, page.next_cursor, behind))
 
 
-def _asked(query: dict[str, Any]) -> analytics.Asked:
+def _asked(query: dict[str, Any], owner: Owner | None, groups: Sequence[str]) -> analytics.Asked:
     until = query.get("until") or datetime.now(UTC)
     since = query.get("since") or until - _USUAL
     if not timedelta(0) < until - since <= _LONGEST:
         raise _wrong("since", "Must be before `until`, by 400 days at most.")
-    only = {name: query[name] for name in (*analytics.GROUPS, "currency") if name in query}
-    return analytics.Asked(g.owner, since, until, query["interval"], tuple(query["group_by"]), only)
+    only = {name: query[name] for name in (*groups, "currency") if name in query}
+    return analytics.Asked(owner, since, until, query["interval"], tuple(query["group_by"]), only)
 
 
 def _wrong(parameter: str, detail: str) -> RequestRefused:

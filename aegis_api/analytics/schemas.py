@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +15,9 @@ from aegis_api.http.query_fields import Moment, page_limit, page_start
 from aegis_api.payments.answer_schemas import PaymentListSchema
 from aegis_api.payments.examples import A_STORED_PAYMENT
 from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.modes import MODES
 from aegis_worker.persistence.projections import ProjectionLag
-from aegis_worker.queries.analytics import GROUPS, CustomerSum, Summary
+from aegis_worker.queries.analytics import GROUPS, OPERATORS_GROUPS, CustomerSum, Summary
 from aegis_worker.views.analytics import analytics_body, customer_body
 
 _STATES = ("OPEN", "AUTHORIZED", "SUCCESS", "FAILURE", "CANCELLED")
@@ -28,22 +31,23 @@ CUSTOMER_ID = {
 
 
 class Groups(StrictField):
-    """A comma-separated list of what to group by."""
+    """A comma-separated list of what to group by: some of `names`."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        one = f"({'|'.join(GROUPS)})"
+    def __init__(self, names: Sequence[str], **kwargs: Any) -> None:
+        self._names = names
+        one = f"({'|'.join(names)})"
         documented = {
             "type": "string",
             "pattern": f"^{one}(,{one})*$",
             "example": "gateway,method",
-            "description": f"By what to group, beside the currency: {', '.join(GROUPS)}, comma-separated.",
+            "description": f"By what to group, beside the currency: {', '.join(names)}, comma-separated.",
         }
         super().__init__(metadata=documented, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
         wanted = tuple(value.split(","))
-        if not set(wanted) <= set(GROUPS):
-            raise refusal("invalid_value", f"Must be a comma-separated list of {', '.join(GROUPS)}.")
+        if not set(wanted) <= set(self._names):
+            raise refusal("invalid_value", f"Must be a comma-separated list of {', '.join(self._names)}.")
         return wanted
 
 
@@ -53,13 +57,21 @@ class AnalyticsQuerySchema(StrictSchema):
     since = Moment(metadata={"description": "From the hour that begins then or later."})
     until = Moment(metadata={"description": "Up to this time, which is left out. The default is now."})
     interval = OneOf(frozenset({"hour", "day", "all"}), "hour, day or all", load_default="all")
-    group_by = Groups(load_default=())
+    group_by = Groups(GROUPS, load_default=())
     gateway = Text(64)
     method = Text(64)
     experiment = Text(64)
     arm = Text(64)
     state = OneOf(frozenset(_STATES), "OPEN or a state in which a payment is held or has ended")
     currency = OneOf(EXPONENTS, "an ISO 4217 code in capitals")
+
+
+class OperatorsAnalyticsQuerySchema(AnalyticsQuerySchema):
+    """GET /v1/ops/analytics/payments."""
+
+    group_by = Groups(OPERATORS_GROUPS, load_default=())
+    merchant_id = Text(64)
+    mode = OneOf(frozenset(MODES), "test or live")
 
 
 class CustomerQuerySchema(StrictSchema):
@@ -114,6 +126,20 @@ class AnalyticsSchema(FreshSchema):
     data = fields.List(fields.Nested(SummarySchema), required=True)
 
 
+class OperatorsSummarySchema(SummarySchema):
+    """As SummarySchema, of any merchant."""
+
+    merchant_id = text(required=False)
+    mode = text(required=False, enum=list(MODES))
+
+
+class OperatorsAnalyticsSchema(FreshSchema):
+    """What payments came to, by time, group and currency."""
+
+    object = one_of("payment_analytics")
+    data = fields.List(fields.Nested(OperatorsSummarySchema), required=True)
+
+
 class CustomerSumSchema(Answer):
     """A customer's payments of one currency, amounts in minor units."""
 
@@ -137,24 +163,23 @@ class CustomerHistorySchema(FreshSchema, PaymentListSchema):
 
 _HOUR = datetime(2026, 11, 21, 9, tzinfo=UTC)
 _BEHIND = ProjectionLag(pending=3, oldest_age_s=1.25, rebuilding_to=None, rebuilt_at=None)
-ANALYTICS = analytics_body(
-    [
-        Summary(
-            at=_HOUR,
-            group={"gateway": "sandbox_a"},
-            currency="USD",
-            payments=120,
-            charged=112,
-            failed=6,
-            cancelled=1,
-            open=1,
-            amount_minor=239_880,
-            captured_minor=223_888,
-            refunded_minor=1999,
-            charged_back_minor=0,
-        )
-    ],
-    _BEHIND,
+_SUMMARY = Summary(
+    at=_HOUR,
+    group={"gateway": "sandbox_a"},
+    currency="USD",
+    payments=120,
+    charged=112,
+    failed=6,
+    cancelled=1,
+    open=1,
+    amount_minor=239_880,
+    captured_minor=223_888,
+    refunded_minor=1999,
+    charged_back_minor=0,
+)
+ANALYTICS = analytics_body([_SUMMARY], _BEHIND)
+OPERATORS_ANALYTICS = analytics_body(
+    [replace(_SUMMARY, group={"merchant_id": "mer_books", "mode": "live", "gateway": "sandbox_a"})], _BEHIND
 )
 CUSTOMER = customer_body(
     "cus_117", [CustomerSum("USD", 1, 1, 0, 1999, 0, _HOUR, _HOUR)], [A_STORED_PAYMENT], None, _BEHIND

@@ -1,4 +1,4 @@
-"""What a merchant's payments came to over time, from the summaries by hour; and the history of a customer.
+"""What payments came to over time, a merchant's or those of all, from the summaries by hour; and the history of a customer.
 
 Sums never cross currencies, so every row is of one currency.
 """
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from aegis_worker.domain.modes import Owner
 
 GROUPS = ("gateway", "method", "experiment", "arm", "state")
+OPERATORS_GROUPS = ("merchant_id", "mode", *GROUPS)
 Interval = Literal["hour", "day", "all"]
 # More would be neither read nor drawn; a longer interval or fewer groups have fewer.
 MOST_ROWS = 5000
@@ -22,6 +23,7 @@ MOST_ROWS = 5000
 MOST_OF_A_CUSTOMER = 10_000
 
 _STEP = {"hour": "hour", "day": "date_trunc('day', hour, 'UTC')", "all": "NULL::timestamptz"}
+_WHOSE = "merchant_id = %(merchant_id)s AND mode = %(mode)s AND"
 _CUSTOMER = """
 SELECT currency, count(*) AS payments, count(*) FILTER (WHERE state IN ('SUCCESS', 'AUTHORIZED')) AS charged,
     count(*) FILTER (WHERE state = 'FAILURE') AS failed, sum(captured_minor)::bigint AS captured_minor,
@@ -35,12 +37,13 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which payments, by the hour in which they were accepted, and how they are grouped. `groups`: some of GROUPS.
+    """Which payments, by the hour in which they were accepted, and how they are grouped. `owner`: whose, None: all of them.
 
-    `only`: values of GROUPS, or a currency, that they must have.
+    `groups`: some of GROUPS, or where all are asked about of OPERATORS_GROUPS. `only`: values of these, or a currency, that
+    they must have.
     """
 
-    owner: Owner
+    owner: Owner | None
     since: datetime
     until: datetime
     interval: Interval = "all"
@@ -91,7 +94,7 @@ class CustomerSum:
 
 def summaries(connection: Connection, asked: Asked) -> Sequence[Summary]:
     """At most MOST_ROWS + 1 rows, by time, group and currency: one more says that there are too many."""
-    groups = [name for name in GROUPS if name in asked.groups]
+    groups = [name for name in OPERATORS_GROUPS if name in asked.groups]
     keys = [f"{_STEP[asked.interval]} AS at", *groups, "currency"]
     only = [f"AND {name} = %(only_{name})s" for name in asked.only]
     numbers = ", ".join(str(place) for place in range(1, len(keys) + 1))
@@ -104,10 +107,10 @@ def summaries(connection: Connection, asked: Asked) -> Sequence[Summary]:
             sum(amount_minor)::bigint AS amount_minor, sum(captured_minor)::bigint AS captured_minor,
             sum(refunded_minor)::bigint AS refunded_minor, sum(charged_back_minor)::bigint AS charged_back_minor
         FROM payment_summaries
-        WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s AND hour >= %(since)s AND hour < %(until)s {" ".join(only)}
+        WHERE {_WHOSE if asked.owner else ""} hour >= %(since)s AND hour < %(until)s {" ".join(only)}
         GROUP BY {numbers} HAVING sum(payments) > 0 ORDER BY {numbers} LIMIT {MOST_ROWS + 1}
     """
-    names = {**asked.owner._asdict(), "since": asked.since, "until": asked.until}
+    names = {**(asked.owner._asdict() if asked.owner else {}), "since": asked.since, "until": asked.until}
     names |= {f"only_{name}": value for name, value in asked.only.items()}
     return [
         Summary(

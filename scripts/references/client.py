@@ -33,6 +33,7 @@ _NAMES = {
     "destroy_token": "destroy",
     "erase": "erase",
     "explain_any_payment": "explain",
+    "show_analytics_of_all": "analytics",
     "resolve_payment": "resolve",
     "list_attempts": "attempts",
     "explain_payment": "explain",

@@ -61,6 +61,37 @@ def test_payments_are_summed_as_they_stand_now_and_of_this_merchant_alone(api: A
     assert analytics(shop, "?state=FAILURE")["data"] == []
 
 
+def test_operators_see_what_all_merchants_payments_came_to(api: Api, shop: Merchant) -> None:
+    shop.accepted()
+    api.settle(*CHARGED)
+    api.merchant("mer_b", mode="live").accepted(currency="EUR")
+    taken_in(api)
+    operator = api.operator()
+
+    def told(query: str = "") -> list[dict[str, Any]]:
+        answer = operator.get(f"/v1/ops/analytics/payments{query}")
+        assert answer.status_code == 200, answer.text
+        follows(operator.get("/openapi.json").json, "/v1/ops/analytics/payments", "get", answer)
+        return list(answer.json["data"])
+
+    rows = told("?group_by=merchant_id,mode,state")
+    assert [
+        (row["merchant_id"], row["mode"], row["state"], row["currency"], row["captured"]) for row in rows
+    ] == [
+        ("mer_a", "test", "SUCCESS", "USD", 1999),
+        ("mer_b", "live", "OPEN", "EUR", 0),
+    ]
+    assert [row["payments"] for row in told("?merchant_id=mer_a")] == [1]
+    assert [row["currency"] for row in told("?mode=live")] == ["EUR"]
+    assert told("?merchant_id=nobody") == []
+
+
+def test_merchants_see_no_others_by_it(api: Api, shop: Merchant) -> None:
+    assert shop.get("/v1/ops/analytics/payments").status_code == 403
+    assert shop.get("/v1/analytics/payments?group_by=merchant_id").status_code == 422
+    assert shop.get("/v1/analytics/payments?merchant_id=mer_b").status_code == 422
+
+
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
