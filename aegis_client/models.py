@@ -1166,7 +1166,7 @@ class ReviewList(TypedDict):
 class Stuck(TypedDict):
     """One job, payment, event or delivery that should have moved on by itself and has not."""
 
-    kind: Literal["job_not_claimed", "lease_expired", "in_doubt", "outbox_old", "delivery_dead", "hook_delivery_dead"]
+    kind: Literal["job_not_claimed", "lease_expired", "in_doubt", "outbox_old", "delivery_dead", "hook_delivery_dead", "gateway_event_unanswered"]
     id: str
     payment_id: str
     merchant_id: str

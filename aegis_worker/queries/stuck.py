@@ -24,7 +24,7 @@ class Thresholds:
 @dataclass(frozen=True, slots=True)
 class Stuck:
     """One thing that does not move. `kind` says what `id` belongs to: a job, a payment, an event (of a hook's delivery its
-    event's) or a delivery.
+    event's), a delivery, or what a gateway told by itself.
     """
 
     kind: str
@@ -94,6 +94,17 @@ FROM (
 ORDER BY d.created_at
 """
 
+# Of payments of ours alone: what matches none may be of another system that shares the account.
+_UNHEARD_EVENTS = """
+SELECT e.provider_event_id AS id, e.payment_id, p.merchant_id, e.received_at AS since,
+    concat_ws(': ', e.gateway, e.kind, e.reason) AS detail
+FROM (
+    SELECT provider_event_id, gateway, kind, reason, payment_id, received_at FROM gateway_events
+    WHERE status = 'unmatched' AND payment_id IS NOT NULL ORDER BY received_at LIMIT %(limit)s
+) e JOIN payments p ON p.id = e.payment_id
+ORDER BY e.received_at
+"""
+
 # By kind: the statement that looks for it, why such a thing is stuck, and what to do about it.
 _LOOKS: dict[str, tuple[str, str, str]] = {
     "job_not_claimed": (
@@ -125,6 +136,11 @@ _LOOKS: dict[str, tuple[str, str, str]] = {
         _DEAD_FOR_HOOKS,
         "the hook did not take the event however often it was told",
         "repair the hook, then `aegis outbox hooks --again HOOK`, for this event alone with `--event EVENT`",
+    ),
+    "gateway_event_unanswered": (
+        _UNHEARD_EVENTS,
+        "a gateway told of the payment, and for a day did not answer what became of it",
+        "see that the gateway answers (`aegis doctor`), then `aegis gateway-events retry EVENT`",
     ),
 }
 KINDS = tuple(_LOOKS)

@@ -32,6 +32,7 @@ from aegis_worker.gateway_events.follow import FollowParts, follow
 from aegis_worker.gateways.requests import DisputeQuery
 from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.database import Database
+from aegis_worker.queries.stuck import Thresholds, list_stuck
 
 pytestmark = pytest.mark.row(73)
 T = TypeVar("T")
@@ -148,7 +149,14 @@ def test_a_silent_gateway_is_asked_again_and_after_a_day_a_person_sees_why(
     followed(api)
     (event,) = events_kept(database)
     assert (event["status"], event["reason"]) == ("unmatched", "read timeout")
-    assert event["payment_id"] == payment_id
+    with database.read() as connection:
+        (stuck,) = list_stuck(connection, Thresholds(), limit=10).found
+    assert (stuck.kind, stuck.id, stuck.payment_id) == (
+        "gateway_event_unanswered",
+        event["provider_event_id"],
+        payment_id,
+    )
+    assert "read timeout" in stuck.why
     assert disputes_of(database, payment_id) == []
 
 
