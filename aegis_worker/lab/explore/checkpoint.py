@@ -75,9 +75,7 @@ def load(path: Path, configuration: Configuration, faults: int, *, drops: bool =
     wanted = {
         number for waiting in (saved.now, saved.next) for numbers in waiting.values() for number in numbers
     }
-    looked_at = saved.explored.transitions
     worlds = _worlds(search, wanted, path)
-    search.explored.transitions = looked_at  # making the worlds again is no exploring
     search.now, search.next = (
         {depth: [(number, worlds[number]) for number in numbers] for depth, numbers in waiting.items()}
         for waiting in (saved.now, saved.next)

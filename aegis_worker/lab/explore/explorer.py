@@ -52,9 +52,12 @@ class Explorer:
 
     def steps(self, world: World, left: int) -> list[Step]:
         """Every move that costs `left` faults or fewer."""
-        steps = list(self._steps(world, left))
-        steps += self.scenario.steps(self, world, left)
-        return steps
+        return list(self.moves(world, left))
+
+    def moves(self, world: World, left: int) -> Iterator[Step]:
+        """The same, each made when it is asked for."""
+        yield from self._steps(world, left)
+        yield from self.scenario.steps(self, world, left)
 
     def rows(self, rows: Rows) -> Part[Rows]:
         """The part of worlds that these tables are."""

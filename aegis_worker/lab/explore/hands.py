@@ -44,6 +44,8 @@ DRAWS = (0.0, 1.0)
 LONGEST_PAUSE = "by chance the longest pause"
 GATE_RETRY_S = 30.0
 LATENCY_MS = 1.0
+# More faults than any branch takes.
+_ANY = 99
 
 Point = Literal["claimed", "write", "check", "call", "answered"]
 
@@ -92,9 +94,11 @@ class Branch(Struct, frozen=True):
     charges: tuple[tuple[int, str | None], ...] = ()
 
 
-def decided(hand: Hand, configuration: Configuration, now_s: float) -> Iterator[Branch]:
-    """What a worker decides about the job that it has just claimed."""
+def decided(hand: Hand, configuration: Configuration, now_s: float, left: int = _ANY) -> Iterator[Branch]:
+    """What a worker decides about the job that it has just claimed, for `left` faults or fewer."""
     for how, cost, route in _routes(hand.job, configuration):
+        if cost > left:
+            continue
         work = Work(
             hand.job,
             hand.job.payment,
@@ -104,14 +108,16 @@ def decided(hand: Hand, configuration: Configuration, now_s: float) -> Iterator[
         )
         for draw in DRAWS:
             advanced = advance(Held(work), Claimed(now_s, draw), configuration.policy)
-            yield from _up_to_next(hand.job, advanced, configuration, now_s, (how, _chance(draw)), cost, ())
+            hows = (how, _chance(draw))
+            yield from _up_to_next(hand.job, advanced, configuration, now_s, hows, cost, (), left)
 
 
-def settled(hand: Hand, configuration: Configuration, now_s: float) -> Iterator[Branch]:
-    """What a worker makes of the answer that it has."""
+def settled(hand: Hand, configuration: Configuration, now_s: float, left: int = _ANY) -> Iterator[Branch]:
+    """What a worker makes of the answer that it has, for `left` faults or fewer."""
     for draw in DRAWS:
         advanced = advance(hand.holding, Answered(hand.answer, now_s, draw), configuration.policy)
-        yield from _up_to_next(hand.job, advanced, configuration, now_s, (_chance(draw),), 0, ())
+        hows = (_chance(draw),)
+        yield from _up_to_next(hand.job, advanced, configuration, now_s, hows, 0, (), left)
 
 
 def _chance(draw: float) -> str:
@@ -171,6 +177,7 @@ def _up_to_next(
     hows: tuple[str, ...],
     cost: int,
     charges: tuple[tuple[int, str | None], ...],
+    left: int = _ANY,
 ) -> Iterator[Branch]:
     """Up to the next effect on the world; what the gates and the card's network may say on the way branches."""
     held, effects = advanced
@@ -181,12 +188,23 @@ def _up_to_next(
     for effect in effects:
         if isinstance(effect, LookAtCard):
             for said, price, barred in _LOOKS:
-                after = advance(held, CardLookedAt(barred), configuration.policy)
-                yield from _up_to_next(job, after, configuration, now_s, (*hows, said), cost + price, charges)
+                if cost + price > left:
+                    continue
+                after, said_so_far = advance(held, CardLookedAt(barred), configuration.policy), (*hows, said)
+                yield from _up_to_next(
+                    job, after, configuration, now_s, said_so_far, cost + price, charges, left
+                )
         elif isinstance(effect, AskGates):
             for said, price, verdict in VERDICTS:
-                after = advance(held, GatesAnswered(verdict, now_s), configuration.policy)
-                yield from _up_to_next(job, after, configuration, now_s, (*hows, said), cost + price, charges)
+                if cost + price > left:
+                    continue
+                after, said_so_far = (
+                    advance(held, GatesAnswered(verdict, now_s), configuration.policy),
+                    (*hows, said),
+                )
+                yield from _up_to_next(
+                    job, after, configuration, now_s, said_so_far, cost + price, charges, left
+                )
         elif isinstance(effect, Write):
             yield Branch(how, cost, Hand("write", job, held), charges)
         elif isinstance(effect, Call):

@@ -11,6 +11,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from msgspec import Struct, field
 
@@ -23,6 +24,8 @@ from .world import World, key
 
 # How many moves may follow of which each is the only one; a life that goes on for longer without a choice has no end.
 _LONGEST_RUN = 1000
+# Moments between choices whose next choice is remembered, of some 400 bytes each besides what they share.
+_MOST_REMEMBERED = 200_000
 
 
 @contextmanager
@@ -83,7 +86,10 @@ class Search:
         self.layer = self.depth = 0
         self.explored = Explored(configuration.name, configuration.operation, faults)
         self._most_found = most_found
+        # By moment and faults that are left: the moment of choice that cannot but follow, and after how many moves.
+        self._ahead: dict[tuple[World, int], tuple[World, int]] = {}
         root, self._before_choice = self.beginning()
+        self.explored.transitions = self._before_choice
         self.graph.reach(key(root), ROOT, Move("begin"), 0)
         # What is still to be looked at, by how many moves lead there: of this layer, and of the next.
         self.now: dict[int, list[tuple[int, World]]] = {0: [(ROOT, root)]}
@@ -138,7 +144,7 @@ class Search:
                 self._expand(number, world)
                 looked_at += 1
                 if not looked_at & 0xF:
-                    self.explorer.forget()
+                    self._forget()
                     told(0x10)
                     if until():
                         return False
@@ -162,6 +168,7 @@ class Search:
                 self._found(number, (f"no end: {_LONGEST_RUN} moves, each the only one",), step)
                 continue
             after, run = ahead
+            self.explored.transitions += run
             digest = key(after)
             child = self.graph.reach(digest, number, step.move, self.layer + step.cost)
             if child is None:
@@ -175,26 +182,36 @@ class Search:
 
     def _run_on(self, world: World, left: int) -> tuple[World, int] | None:
         """On to the next moment at which something is to be chosen or judged, and over how many moves; None without end."""
-        for run in range(_LONGEST_RUN):
+        passed: list[World] = []
+        while (known := self._ahead.get((world, left))) is None:
             following = self._only_step(world, left)
             if following is None:
-                return world, run
+                known = world, 0
+                break
+            passed.append(world)
+            if len(passed) > _LONGEST_RUN:
+                return None
             world = following.world
-        return None
+        for one in reversed(passed):
+            self._ahead[one, left] = known = known[0], known[1] + 1
+        return known
 
     def _only_step(self, world: World, left: int) -> Step | None:
         """What cannot but follow; None where there is something to be chosen or judged."""
         first = self._first(world, left)
-        if len(first) == 1:
-            self.explored.transitions += 1
-            return first[0]
+        if first:
+            return first[0] if len(first) == 1 else None
         if (left and world.hands) or self.explorer.scenario.is_at_rest(world):
             return None  # a worker at work can always crash
-        steps = self.explorer.steps(world, left)
+        steps = list(islice(self.explorer.moves(world, left), 2))
         if len(steps) != 1 or steps[0].cost or steps[0].wrong:
             return None
-        self.explored.transitions += 1
         return steps[0]
+
+    def _forget(self) -> None:
+        self.explorer.forget()
+        if len(self._ahead) > _MOST_REMEMBERED:
+            self._ahead.clear()
 
     def _steps(self, world: World, left: int) -> list[Step]:
         """What may be next."""

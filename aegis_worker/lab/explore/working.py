@@ -33,19 +33,23 @@ def works(explorer: Explorer, world: World, place: int, left: int) -> Iterator[S
 def _decides(explorer: Explorer, world: World, place: int, left: int) -> Iterator[Step]:
     hand, clock = world.hands[place]
     branches = explorer.once(
-        ("decide", place, hand.number, clock),
-        lambda: _distinct(explorer, "decide", place, decided(hand.value, explorer.configuration, clock)),
+        ("decide", place, hand.number, clock, left),
+        lambda: _distinct(
+            explorer, "decide", place, decided(hand.value, explorer.configuration, clock, left)
+        ),
     )
-    return _branches(explorer, world, place, left, branches)
+    return _branches(explorer, world, place, branches)
 
 
 def _settles(explorer: Explorer, world: World, place: int, left: int) -> Iterator[Step]:
     hand, clock = world.hands[place]
     branches = explorer.once(
-        ("settle", place, hand.number, clock),
-        lambda: _distinct(explorer, "settle", place, settled(hand.value, explorer.configuration, clock)),
+        ("settle", place, hand.number, clock, left),
+        lambda: _distinct(
+            explorer, "settle", place, settled(hand.value, explorer.configuration, clock, left)
+        ),
     )
-    return _branches(explorer, world, place, left, branches)
+    return _branches(explorer, world, place, branches)
 
 
 _Branches = list[tuple[Move, Branch, Part[Hand] | None]]
@@ -62,10 +66,8 @@ def _distinct(explorer: Explorer, kind: str, place: int, branches: Iterator[Bran
     return list(found.values())
 
 
-def _branches(explorer: Explorer, world: World, place: int, left: int, branches: _Branches) -> Iterator[Step]:
+def _branches(explorer: Explorer, world: World, place: int, branches: _Branches) -> Iterator[Step]:
     for move, branch, part in branches:
-        if branch.cost > left:
-            continue
         after = explorer.with_hand(world, place, part)
         if branch.charges:
             heard = recheck_now(after.rows.value, branch.charges, 0.0)
@@ -84,15 +86,14 @@ def _writes(explorer: Explorer, world: World, place: int, left: int) -> Iterator
                 explorer.rows(one.rows),
                 None if one.branch.hand is None else explorer.hand(one.branch.hand),
             )
-            for one in writes(hand.value, world.rows.value, explorer.configuration, clock)
+            for one in writes(hand.value, world.rows.value, explorer.configuration, clock, left)
         ]
 
     for move, one, rows, part in explorer.once(
-        ("write", place, hand.number, clock, world.rows.number), compute
+        ("write", place, hand.number, clock, world.rows.number, bool(left)), compute
     ):
-        if one.branch.cost <= left:
-            after = explorer.with_hand(World(rows, world.ledgers, world.hands, world.marks), place, part)
-            yield Step(move, one.branch.cost, after, one.wrong)
+        after = explorer.with_hand(World(rows, world.ledgers, world.hands, world.marks), place, part)
+        yield Step(move, one.branch.cost, after, one.wrong)
 
 
 def _checks(explorer: Explorer, world: World, place: int, left: int) -> Iterator[Step]:
@@ -122,17 +123,16 @@ def _calls(explorer: Explorer, world: World, place: int, left: int) -> Iterator[
                 Move("call", _name(place), f"{name} {fate.how}"),
                 fate.cost,
                 _marks(hand.value, fate),
-                explorer.ledger(fate.ledger),
-                explorer.hand(_answered(hand.value, fate)),
+                before if fate.ledger is before.value else explorer.ledger(fate.ledger),
+                _answered(explorer, hand, fate),
             )
             for fate in _fates(explorer, hand.value, before.value)
+            if fate.cost <= left
         ]
 
     for move, cost, marks, ledger, part in explorer.once(
-        ("call", place, hand.number, before.number), compute
+        ("call", place, hand.number, before.number, left), compute
     ):
-        if cost > left:
-            continue
         ledgers = (*world.ledgers[:number], ledger, *world.ledgers[number + 1 :])
         kept = tuple(sorted({*world.marks, *marks})) if marks else world.marks
         yield Step(move, cost, explorer.with_hand(World(world.rows, ledgers, world.hands, kept), place, part))
@@ -145,9 +145,15 @@ def _fates(explorer: Explorer, hand: Hand, ledger: Ledger) -> Iterator[Fate]:
     return fates_of_call(ledger, setup, step.request)
 
 
-def _answered(hand: Hand, fate: Fate) -> Hand:
-    answer = Answer(fate.outcome, LATENCY_MS, isinstance(hand.step, Ask), hand.asked_at)
-    return replace(hand, point="answered", answer=answer, asked_at=0.0, is_stale=False)
+def _answered(explorer: Explorer, part: Part[Hand], fate: Fate) -> Part[Hand]:
+    """The worker with the answer, of which many gateways' moments give the same."""
+
+    def compute() -> Part[Hand]:
+        hand = part.value
+        answer = Answer(fate.outcome, LATENCY_MS, isinstance(hand.step, Ask), hand.asked_at)
+        return explorer.hand(replace(hand, point="answered", answer=answer, asked_at=0.0, is_stale=False))
+
+    return explorer.once(("answered", part.number, fate.outcome), compute)
 
 
 def _marks(hand: Hand, fate: Fate) -> tuple[str, ...]:

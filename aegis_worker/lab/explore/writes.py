@@ -35,9 +35,15 @@ class Written(Struct, frozen=True):
     wrong: tuple[str, ...] = ()
 
 
-def writes(hand: Hand, rows: Rows, configuration: Configuration, now_s: float) -> Iterator[Written]:
-    """Every way in which the write may end. `now_s`: what the worker's clock reads; in the tables it is 0."""
+def writes(
+    hand: Hand, rows: Rows, configuration: Configuration, now_s: float, left: int
+) -> Iterator[Written]:
+    """Every way in which the write may end, for `left` faults or fewer. `now_s`: what the worker's clock reads; in the
+    tables it is 0.
+    """
     yield _write(hand, rows, configuration, now_s)
+    if not left:
+        return
     branch = after_refusal(hand, configuration, now_s, "unavailable")
     back = hand_back(rows, hand.job, delay_s=_GIVE_BACK_S, now=0.0)
     yield Written(replace(branch, how="PostgreSQL is away", cost=1, hand=None), back)
