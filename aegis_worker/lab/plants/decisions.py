@@ -18,7 +18,7 @@ from aegis_worker.gateway_events import follow
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
-from aegis_worker.pipeline.operations.charge import plan
+from aegis_worker.pipeline.operations.charge import ends
 from aegis_worker.pipeline.operations.requests import request_for
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 
@@ -114,7 +114,7 @@ def ladders_end_as_failure() -> Iterator[None]:
 
     def give_up(work: Work, reason: str) -> Rest:
         is_charge = charges(work.subject.operation) and not work.payment.is_terminal
-        rest: Rest = plan.give_up(work) if is_charge else to_a_person(work, reason)
+        rest: Rest = ends.give_up(work) if is_charge else to_a_person(work, reason)
         return rest
 
     with name_in(answers, "review", give_up):

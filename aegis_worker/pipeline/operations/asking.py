@@ -16,7 +16,8 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.domain.wishes import LONGEST_DELAY_S, Wish
 
 from ..work import Policy, Rest, Send, Settled, Step, Work
-from .charge.plan import first_step, goes_nowhere_yet, waited_s
+from .charge.plan import first_step, goes_nowhere_yet
+from .charge.waits import waited_s
 from .steps import review
 
 # The end of a call after which hooks are asked what they would do.

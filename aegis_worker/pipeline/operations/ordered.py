@@ -31,12 +31,13 @@ from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.resilience.backoff import verify_delay_s
 
 from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
-from .absence import EVENT_COMES_WITHIN_S, Missing, after_not_found, may_repeat_unasked
+from .absence import EVENT_COMES_WITHIN_S, may_repeat_unasked
 from .answers import ask_later, doubt, end_attempt, send_again
 from .requests import request_for
 from .room import Room
 from .steps import ask, review, unreachable_because
 from .twins import looked_for_in_s
+from .unsettled import not_found, not_sent, unknown
 
 # The sweep has an unsettled order asked about again after so long, in case a person has ended its job.
 _LOOK_AGAIN_S = 60.0
@@ -196,20 +197,10 @@ def _pending(
     return Settled(work, ended, [], rest, entities=(change,))
 
 
-def _not_sent(room: Ordered, work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
-    status = AttemptStatus.NOT_SENT if work.subject.sends == 1 else AttemptStatus.UNKNOWN
-    work, ended = end_attempt(work, answer, status, StoredOutcome(reason=outcome.reason))
-    wait_s = outcome.retry_after_s or 0.0
-    return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
-
-
 def _unknown(room: Ordered, work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
     if outcome.kind is UnknownKind.NO_LOOK_UP:
         return _unasked(work, outcome, answer, policy)
-    # A look-up without an answer says nothing new about the call.
-    status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
-    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
-    return ask_later(work, ended, [], outcome.reason, policy)
+    return unknown(work, outcome, answer, policy)
 
 
 def _unasked(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
@@ -233,18 +224,14 @@ def _unasked(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
     return Settled(work, ended, [], rest, entities=(change,))
 
 
+def _not_sent(room: Ordered, work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
+    return not_sent(work, outcome, answer, policy)
+
+
 def _not_found(room: Ordered, work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
-    follows = after_not_found(work, work.subject, answer.asked_at_s)
-    if follows is Missing.SEND_AGAIN:
-        return send_again(work, answer, policy, [])
-    work, ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))
-    if follows is Missing.ASK_AGAIN:
-        return ask_later(work, ended, [], "not found yet", policy)
     subject = work.subject
-    rest = review(
-        work, f"{subject.gateway} does not know of {subject.gateway_key}, and it can't be repeated safely"
-    )
-    return Settled(work, ended, rest.facts, Rest(rest.job))
+    at_the_end = f"{subject.gateway} does not know of {subject.gateway_key}, and it can't be repeated safely"
+    return not_found(work, answer, policy, "not found yet", at_the_end)
 
 
 _SETTLE: dict[type, Callable[[Ordered, Work, Any, Answer, Policy], Settled]] = {

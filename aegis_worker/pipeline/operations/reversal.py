@@ -25,11 +25,12 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.payment import duplicate_reversed
 
 from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
-from .absence import Missing, after_not_found, may_repeat_unasked
-from .answers import LOOK_AGAIN, ask_later, doubt, end_attempt, send_again
+from .absence import may_repeat_unasked
+from .answers import LOOK_AGAIN, ask_later, end_attempt, send_again
 from .requests import request_for
 from .room import Room
 from .steps import ask, review, unreachable_because
+from .unsettled import not_found, not_sent, unknown
 
 _HOW = {Operation.VOID: "released", Operation.REFUND: "refunded"}
 
@@ -122,35 +123,18 @@ def _pending(work: Work, outcome: Pending | ActionRequired, answer: Answer, poli
     return ask_later(work, ended, [], reason, policy)
 
 
-def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
-    status = AttemptStatus.NOT_SENT if work.subject.sends == 1 else AttemptStatus.UNKNOWN
-    work, ended = end_attempt(work, answer, status, StoredOutcome(reason=outcome.reason))
-    wait_s = outcome.retry_after_s or 0.0
-    return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
-
-
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
     if outcome.kind is UnknownKind.NO_LOOK_UP and may_repeat_unasked(work, work.subject):
         return send_again(work, answer, policy, [], reason=outcome.reason)
-    # A look-up without an answer says nothing new about the call.
-    status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
-    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
-    return ask_later(work, ended, [], outcome.reason, policy)
+    return unknown(work, outcome, answer, policy)
 
 
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
-    follows = after_not_found(work, work.subject, answer.asked_at_s)
-    if follows is Missing.SEND_AGAIN:
-        return send_again(work, answer, policy, [])
-    work, ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))
-    if follows is Missing.ASK_AGAIN:
-        return ask_later(work, ended, [], "not found yet", policy)
-    rest = review(
-        work,
+    at_the_end = (
         f"{work.subject.gateway} does not know of the {work.subject.operation.value} of a charge too many"
-        " and it can't be repeated safely",
+        " and it can't be repeated safely"
     )
-    return Settled(work, ended, rest.facts, Rest(rest.job))
+    return not_found(work, answer, policy, "not found yet", at_the_end)
 
 
 def _charge(work: Work) -> dict[str, Any]:
@@ -162,7 +146,7 @@ _SETTLE: dict[type, Callable[[Work, Any, Answer, Policy], Settled]] = {
     Declined: _declined,
     ActionRequired: _pending,
     Pending: _pending,
-    NotSent: _not_sent,
+    NotSent: not_sent,
     Unknown: _unknown,
     NotFound: _not_found,
 }

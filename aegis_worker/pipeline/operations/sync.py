@@ -9,43 +9,34 @@ failed after they had succeeded, and those that somebody asked for at the gatewa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
-from aegis_worker.domain.changes import AnswerAttempt, FollowUp, FoundCharge, JobChange
+from aegis_worker.domain.changes import AnswerAttempt, FoundCharge, JobChange
 from aegis_worker.domain.charges import (
     given_back_charges,
     may_be_invisible,
-    other_sums,
     own_charge,
     standing_charges,
 )
 from aegis_worker.domain.outcomes import (
-    ActionRequired,
     Approved,
     Declined,
     Lookup,
     NotSent,
-    Operation,
     Outcome,
-    Pending,
     Twin,
     Unknown,
     UnknownKind,
 )
-from aegis_worker.domain.payment import Fact, Payment, duplicate_detected, duplicate_reversed
+from aegis_worker.domain.payment import Fact, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
-from aegis_worker.domain.twins import twins_of
-from aegis_worker.resilience.backoff import rung_at_s
 
-from ..work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
+from ..work import Answer, Policy, Rest, Settled, Step, Work
+from .agreeing import asked_again, judged, stands, tells_nothing, to_a_person
 from .answers import ask_later, end_attempt
-from .news import may_be_late_s, news
 from .room import Room
-from .steps import ask, review, unreachable_because
+from .steps import ask, unreachable_because
 from .twins import adopted, asks_for_twins, found_twins, tells_of_another
 from .unasked import left_unasked
 
@@ -92,10 +83,10 @@ def _question(work: Work, position: int) -> Step:
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     subject, outcome = work.subject, answer.outcome
     if _is_about_own(work) and tells_of_another(work, outcome):
-        if isinstance(outcome, Approved) and _stands(outcome):
+        if isinstance(outcome, Approved) and stands(outcome):
             return _other_to_a_person(work, answer, outcome)
         outcome = _TOLD_OF_ANOTHER
-    if _tells_nothing(outcome):
+    if tells_nothing(outcome):
         if subject.outcome.twin is not None:
             return _twin_to_a_person(work, answer)
         # The others are asked all the same: one of them may be the charge that somebody has heard of.
@@ -104,7 +95,7 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
         following = _still_to_ask(work)
         if following:
             return Settled(work, ended, [], _question(work, following[0]))
-        return _judged(work, ended, [], answer.asked_at_s, policy)
+        return judged(work, ended, [], answer.asked_at_s, policy)
     if isinstance(outcome, Unknown) and not outcome.shows:
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         return ask_later(work, ended, [], outcome.reason, policy)
@@ -112,7 +103,7 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     if invisible_for_s > 0:
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         reason = f"{subject.gateway} may not show it yet"
-        return _asked_again(work, ended, [], invisible_for_s, reason, type(outcome).__name__, policy)
+        return asked_again(work, ended, [], invisible_for_s, reason, type(outcome).__name__, policy)
     if subject.outcome.twin is not None and not asks_for_twins(work, subject):
         return _twin_to_a_person(work, answer)
     twins = found_twins(work, outcome)
@@ -123,7 +114,7 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     following = _still_to_ask(work)
     if following:
         return replace(Settled(work, ended, facts, _question(work, following[0])), found=found)
-    return replace(_judged(work, ended, facts, answer.asked_at_s, policy), found=found)
+    return replace(judged(work, ended, facts, answer.asked_at_s, policy), found=found)
 
 
 def _with_twins(
@@ -151,7 +142,7 @@ def _twin_to_a_person(work: Work, answer: Answer) -> Settled:
     subject = work.subject
     reason = f"there may be a second charge: {subject.outcome.twin}"
     work, ended = end_attempt(work, answer, subject.status, replace(subject.outcome, twin=None))
-    return _to_a_person(work, ended, [], reason, type(answer.outcome).__name__)
+    return to_a_person(work, ended, [], reason, type(answer.outcome).__name__)
 
 
 def _other_to_a_person(work: Work, answer: Answer, other: Approved) -> Settled:
@@ -159,7 +150,7 @@ def _other_to_a_person(work: Work, answer: Answer, other: Approved) -> Settled:
     subject = work.subject
     reason = f"{subject.gateway} tells of a charge {other.gateway_ref} beside the payment's own, {subject.gateway_ref}"
     work, ended = end_attempt(work, answer, subject.status, subject.outcome)
-    return _to_a_person(work, ended, [], reason, type(other).__name__)
+    return to_a_person(work, ended, [], reason, type(other).__name__)
 
 
 def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAttempt, list[Fact]]:
@@ -174,14 +165,14 @@ def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAtte
     if _is_about_own(work) or not isinstance(outcome, Approved | Declined):
         return *end_attempt(work, answer, subject.status, as_it_was), []
     about = (work.payment, subject.number, subject.gateway)
-    if _stands(outcome) and isinstance(outcome, Approved) and not told_before:
+    if stands(outcome) and isinstance(outcome, Approved) and not told_before:
         found = StoredOutcome(captured=outcome.captured, duplicate=True, before=subject.status)
         again_in_s = policy.recheck_after_s if asks_for_twins(work, subject) else None
         work, ended = end_attempt(
             work, answer, AttemptStatus.APPROVED, found, outcome.gateway_ref, recheck_in_s=again_in_s
         )
         return work, ended, [duplicate_detected(*about, outcome.gateway_ref, policy.late_charge)]
-    if not _stands(outcome) and told_before:
+    if not stands(outcome) and told_before:
         # Nobody's reversal here: a person gave it back at the gateway, as `hold` has it.
         gone = replace(as_it_was, captured=False, given_back=True)
         work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, gone)
@@ -191,10 +182,6 @@ def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAtte
             [duplicate_reversed(*about, subject.gateway_ref or "", "given back at the gateway")],
         )
     return *end_attempt(work, answer, subject.status, as_it_was), []
-
-
-def _stands(outcome: Outcome | Lookup) -> bool:
-    return isinstance(outcome, Approved) and not outcome.given_back
 
 
 def _is_about_own(work: Work) -> bool:
@@ -210,163 +197,6 @@ def _invisible_for_s(work: Work, outcome: Outcome | Lookup, asked_at_s: float) -
     window_s = work.route.capabilities[subject.gateway].absence_window_s
     sent_ago_s = subject.sent_ago_s(asked_at_s)
     return window_s - sent_ago_s if may_be_invisible(outcome, sent_ago_s, window_s) else 0.0
-
-
-def _judged(
-    work: Work, ended: AnswerAttempt, facts: list[Fact], asked_at_s: float, policy: Policy
-) -> Settled:
-    """What all answers mean together. What is new of the payment's own charge is told first, and then compared."""
-    silent = {position: outcome for position, outcome in work.said.items() if _tells_nothing(outcome)}
-    work = replace(
-        work, said={position: said for position, said in work.said.items() if position not in silent}
-    )
-    if not work.said:
-        return _unasked(work, ended, facts, _why(silent))
-    own = own_charge(work.payment, work.attempts)
-    own = own if own in work.said else None
-    found = news(work, own)
-    payment, _ = work.payment.record([*facts, *found.facts])
-    facts = [*facts, *found.facts]
-    last = work.said[max(work.said) if own is None else own]
-    said = "GivenBack" if isinstance(last, Approved) and last.given_back else type(last).__name__
-    if found.problem is not None:
-        settled = _to_a_person(work, ended, facts, found.problem, said)
-    else:
-        settled = _compared(work, payment, ended, facts, said, own, _why(silent), asked_at_s, policy)
-    return replace(settled, entities=found.changes)
-
-
-def _compared(
-    work: Work,
-    payment: Payment,
-    ended: AnswerAttempt,
-    facts: list[Fact],
-    said: str,
-    own: int | None,
-    silent_because: str | None,
-    asked_at_s: float,
-    policy: Policy,
-) -> Settled:
-    for position, outcome in work.said.items():
-        differing = _differing(payment, outcome, is_its_own=position == own)
-        if differing is not None and position == own and (late_s := may_be_late_s(work, asked_at_s)) > 0:
-            return _asked_again(
-                work, ended, facts, late_s, "its gateway may not show all of it yet", said, policy
-            )
-        if differing is not None:
-            reason = f"{work.attempts[position].gateway} shows {differing[1]}, expected was {differing[0]}"
-            return _to_a_person(work, ended, facts, reason, said, differing)
-    others = {position: outcome for position, outcome in work.said.items() if position != own}
-    for position, outcome in others.items():
-        if isinstance(outcome, Approved) and _stands(outcome):
-            return _reverse(work, ended, facts, position, outcome, policy)
-    is_pending = any(isinstance(outcome, Pending | ActionRequired) for outcome in others.values())
-    if is_pending or any(twin.pending for outcome in work.said.values() for twin in twins_of(outcome)):
-        return ask_later(work, ended, facts, "a charge is still pending at its gateway", policy)
-    unasked = [position for position in standing_charges(work.attempts) if position not in work.said]
-    if unasked:
-        # Those that were asked about agree. Nobody knows about this one.
-        because = unreachable_because(work, work.attempts[unasked[-1]]) or silent_because
-        return _unasked(work, ended, facts, because)
-    job = JobChange(
-        "succeeded", result={"agrees": payment.version == work.payment.version, "gateway_says": said}
-    )
-    return Settled(work, ended, facts, Rest(job))
-
-
-def _unasked(work: Work, ended: AnswerAttempt, facts: list[Fact], why: str | None) -> Settled:
-    rest = left_unasked(work, why)
-    return Settled(work, ended, [*facts, *rest.facts], Rest(rest.job))
-
-
-def _tells_nothing(outcome: Outcome | Lookup) -> bool:
-    """Whether its gateway can't be asked about the charge at all."""
-    return isinstance(outcome, Unknown) and outcome.kind is UnknownKind.NO_LOOK_UP
-
-
-def _why(silent: Mapping[int, Outcome | Lookup]) -> str | None:
-    """Why the first of those can't be asked."""
-    return next((outcome.reason for outcome in silent.values() if isinstance(outcome, Unknown)), None)
-
-
-def _asked_again(
-    work: Work,
-    ended: AnswerAttempt,
-    facts: list[Fact],
-    may_show_within_s: float,
-    why: str,
-    said: str,
-    policy: Policy,
-) -> Settled:
-    """Wait, ever longer, for what the gateway may not show yet. Where it never does, a person looks at the ladder's end."""
-    asks_since_s = work.now_s - work.job.made_at_s
-    if asks_since_s >= sum(policy.verify_ladder_s):
-        return _to_a_person(work, ended, facts, f"{why}, and did not by the end of the ladder", said)
-    wait_s = min(may_show_within_s, rung_at_s(asks_since_s, policy.verify_ladder_s))
-    return Settled(work, ended, facts, Rest(JobChange("waiting", "verify", run_in_s=wait_s, reason=why)))
-
-
-def _reverse(
-    work: Work, ended: AnswerAttempt, facts: list[Fact], position: int, charge: Approved, policy: Policy
-) -> Settled:
-    attempt = work.attempts[position]
-    operation = _reversal(policy.late_charge, charge)
-    where = f"{attempt.gateway} holds a charge too many, its reference {charge.gateway_ref}"
-    if operation is None:
-        reason = f"{where}; the policy {policy.late_charge!r} leaves it to a person"
-        return _to_a_person(work, ended, facts, reason, "Approved")
-    if any((other.operation, other.number) == (operation, attempt.number) for other in work.attempts):
-        return _to_a_person(
-            work, ended, facts, f"{where}; the {operation.value} of it was refused", "Approved"
-        )
-    reverse = {"gateway": attempt.gateway, "gateway_ref": charge.gateway_ref, "number": attempt.number}
-    job = JobChange(
-        "succeeded",
-        reason=where,
-        result={"agrees": False, "gateway_says": "Approved"},
-        follow_up=FollowUp(operation.value, "payments", {"reverse": reverse}),
-    )
-    return Settled(work, ended, facts, Rest(job))
-
-
-def _reversal(policy: LatePolicy, charge: Approved) -> Operation | None:
-    if policy == "hold":
-        return None
-    if not charge.captured:
-        return Operation.VOID
-    return Operation.REFUND if policy == "refund" else None
-
-
-def _differing(payment: Payment, outcome: Outcome | Lookup, *, is_its_own: bool) -> tuple[str, str] | None:
-    """What we say of a charge, and what its gateway shows instead; None where a person need not look.
-
-    `payment`: as it is after what is new was told.
-    """
-    if isinstance(outcome, Unknown):
-        return f"{payment.amount.minor} {payment.amount.currency}", outcome.shows
-    if not is_its_own:
-        return None
-    if isinstance(outcome, Approved):
-        return other_sums(payment, outcome)
-    if isinstance(outcome, Declined) and outcome.released and not payment.captured_minor:
-        return None  # it is cancelled, or its void is under way
-    is_given_back = payment.refunded_minor > 0
-    return None if is_given_back else (f"a charge, for it is {payment.state}", type(outcome).__name__)
-
-
-def _to_a_person(
-    work: Work,
-    ended: AnswerAttempt,
-    facts: list[Fact],
-    reason: str,
-    said: str,
-    differing: tuple[str, str] | None = None,
-) -> Settled:
-    result: dict[str, Any] = {"agrees": False, "gateway_says": said}
-    if differing is not None:
-        result |= {"expected": differing[0], "found": differing[1]}
-    job = JobChange("review", reason=reason, result=result)
-    return Settled(work, ended, facts + review(work, reason).facts, Rest(job))
 
 
 def _still_to_ask(work: Work) -> list[int]:

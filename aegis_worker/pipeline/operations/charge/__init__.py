@@ -16,8 +16,9 @@ from ..results import step_result
 from ..room import Decided, Room, gateway_and_number
 from .close import settle_close
 from .confirm import settle_confirm
-from .plan import another_try, first_step, wait_for_gateway
+from .plan import another_try, first_step
 from .settle import settle
+from .waits import wait_for_gateway
 
 
 class Charge(Room):

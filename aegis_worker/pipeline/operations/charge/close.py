@@ -23,11 +23,11 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.domain.payment import Payment, resolved
-from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
+from aegis_worker.pipeline.work import Answer, Policy, Settled, Work
 
-from ..absence import Missing, after_not_found
-from ..answers import ask_later, doubt, end_attempt, recheck_in_s, send_again
-from ..steps import ask, review
+from ..answers import ask_later, end_attempt, recheck_in_s
+from ..steps import ask
+from ..unsettled import not_found, not_sent, unknown
 from .facts import described
 from .plan import another_try
 
@@ -79,29 +79,9 @@ def _pending(work: Work, outcome: Pending | ActionRequired, answer: Answer, poli
     return ask_later(work, ended, [], reason, policy)
 
 
-def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
-    status = AttemptStatus.NOT_SENT if work.subject.sends == 1 else AttemptStatus.UNKNOWN
-    work, ended = end_attempt(work, answer, status, StoredOutcome(reason=outcome.reason))
-    wait_s = outcome.retry_after_s or 0.0
-    return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
-
-
-def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
-    # A look-up without an answer says nothing new about the call.
-    status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
-    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
-    return ask_later(work, ended, [], outcome.reason, policy)
-
-
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
-    follows = after_not_found(work, work.subject, answer.asked_at_s)
-    if follows is Missing.SEND_AGAIN:
-        return send_again(work, answer, policy, [])
-    work, ended = end_attempt(work, answer, work.subject.status, doubt(work, "not cancelled yet"))
-    if follows is Missing.ASK_AGAIN:
-        return ask_later(work, ended, [], "not cancelled yet", policy)
-    rest = review(work, f"{work.subject.gateway} has not cancelled what the payer could still pay there")
-    return Settled(work, ended, rest.facts, Rest(rest.job))
+    at_the_end = f"{work.subject.gateway} has not cancelled what the payer could still pay there"
+    return not_found(work, answer, policy, "not cancelled yet", at_the_end)
 
 
 def _on_the_step(work: Work) -> Work:
@@ -115,7 +95,7 @@ _SETTLE: dict[type, Callable[[Work, Any, Answer, Policy], Settled]] = {
     Declined: _refused,
     ActionRequired: _pending,
     Pending: _pending,
-    NotSent: _not_sent,
-    Unknown: _unknown,
+    NotSent: not_sent,
+    Unknown: unknown,
     NotFound: _not_found,
 }

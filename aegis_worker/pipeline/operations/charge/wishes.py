@@ -18,7 +18,8 @@ from aegis_worker.pipeline.work import Policy, Settled, Work
 
 from ..asking import ERRORS
 from ..steps import review
-from .plan import another_try, hops_of, is_for_the_vault, may_go_on, pause_s, usual_hop
+from .hops import hops_of, is_for_the_vault, may_go_on, pause_s, usual_hop
+from .plan import another_try
 from .verdict import as_demanded
 
 
