@@ -24,6 +24,7 @@ from .fates import (
     arrivals,
     entered,
     heard_or_lost,
+    joined,
     kept_under,
     looked_up,
     never_arrives,
@@ -32,6 +33,7 @@ from .fates import (
     under_error,
 )
 from .ledger import Entry, Kept, Ledger, OnItsWay, Status, hop_of, open_of_hop
+from .releases import UNSETTLED_LOOKS, held_for
 from .setups import GatewaySetup
 
 # Longer than any absence window that is explored, and shorter than charges that were given up are asked about.
@@ -72,13 +74,28 @@ def _new(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterat
         yield from heard_or_lost("charged it before", _SAYS_NO, ledger)
         return
     for how, status, code in _standings(setup, operation):
-        after = entered(
-            ledger, operation, key, request.amount.minor, status, capture=request.capture, code=code
+        after = _timed(
+            entered(ledger, operation, key, request.amount.minor, status, capture=request.capture, code=code),
+            _hold_s(setup, request),
+            settles=setup.capabilities.refunds_when_settled,
         )
         yield from heard_or_lost(how, said_of(after.entries[-1]), after)
         if status == "approved":
             yield Fate(f"{how}, and answers 500", 1, ERROR, under_error(after, key))
     yield Fate("answers 500 and does nothing", 1, ERROR, under_error(ledger, key))
+
+
+def _hold_s(setup: GatewaySetup, request: GatewayRequest) -> float | None:
+    return None if request.capture else setup.capabilities.hold_s
+
+
+def _timed(ledger: Ledger, hold_s: float | None, *, settles: bool) -> Ledger:
+    """The ledger, whose latest charge is held and settled as its gateway has it."""
+    last = ledger.entries[-1]
+    if not charges(last.operation) or (hold_s is None and not settles):
+        return ledger
+    timed = held_for(replace(last, unsettled=UNSETTLED_LOOKS if settles else None), hold_s)
+    return ledger.changed(last, timed)
 
 
 def _is_charged(ledger: Ledger, operation: Operation, hop: int) -> bool:
@@ -119,6 +136,8 @@ def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Itera
         keeps_key_s,
         charged_once=able.charges_what_it_made,
         shown_within_s=able.absence_window_s if window_s == able.absence_window_s else 0.0,
+        hold_s=_hold_s(setup, request),
+        settles=able.refunds_when_settled,
     )
     yield Fate("is late", 1, LOST, _under_way(ledger, one))
     if not charges(operation):
@@ -143,6 +162,7 @@ def _step_arrives(ledger: Ledger, late: OnItsWay) -> Ledger:
     if is_kept or is_charged or hop_of(late.key) in ledger.closed:
         return ledger
     after = entered(ledger, late.operation, late.key, late.minor, "approved", capture=late.capture)
+    after = _timed(after, late.hold_s, settles=late.settles)
     kept = tuple(replace(one, at=min(0.0, at)) if one.key == late.key else one for one in after.kept)
     after = replace(after, kept=kept)
     if not late.shown_within_s:
@@ -201,19 +221,24 @@ def _closed(ledger: Ledger, hop: int, request: GatewayRequest) -> Ledger:
 def _give_back(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
     """All of a charge is released or refunded."""
     yield from never_arrives(ledger)
-    key, operation = request.idempotency_key, request.operation
-    for _, arrived in arrivals(ledger):
-        kept = kept_under(arrived, setup, operation, key)
-        if kept is not None:
-            yield from _again(arrived, kept, request)
-            continue
-        charge = next((one for one in arrived.entries if one.ref == request.gateway_ref and one.stands), None)
-        if charge is None or (operation is Operation.VOID) == (charge.captured > 0):
-            yield from heard_or_lost("refuses", Declined(CLOSED, "no such charge"), arrived)
-            continue
-        after = arrived.changed(charge, _given_back(charge, operation))
-        after = entered(after, operation, key, charge.minor, "approved", capture=False, of=charge.ref)
-        yield from heard_or_lost("gives it back", said_of(after.entries[-1]), after)
+    for before, arrived in arrivals(ledger):
+        kept = kept_under(arrived, setup, request.operation, request.idempotency_key)
+        fates = _given(arrived, request) if kept is None else _again(arrived, kept, request)
+        for fate in fates:
+            yield replace(fate, how=joined(before, fate.how))
+
+
+def _given(ledger: Ledger, request: GatewayRequest) -> Iterator[Fate]:
+    operation = request.operation
+    charge = next((one for one in ledger.entries if one.ref == request.gateway_ref and one.stands), None)
+    if charge is None or (operation is Operation.VOID) == (charge.captured > 0):
+        yield from heard_or_lost("refuses", Declined(CLOSED, "no such charge"), ledger)
+        return
+    after = ledger.changed(charge, _given_back(charge, operation))
+    after = entered(
+        after, operation, request.idempotency_key, charge.minor, "approved", capture=False, of=charge.ref
+    )
+    yield from heard_or_lost("gives it back", said_of(after.entries[-1]), after)
 
 
 def _given_back(charge: Entry, operation: Operation) -> Entry:

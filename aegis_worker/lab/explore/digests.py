@@ -42,6 +42,7 @@ def of_rows(rows: Rows) -> bytes:
             rows.entities,
             rows.told,
             rows.confirms,
+            rows.hold_due_at,
         )
     )
 

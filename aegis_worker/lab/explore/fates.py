@@ -32,6 +32,7 @@ from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 from .ledger import Entry, Kept, Ledger, OnItsWay, Status
+from .releases import decided_at_last, ended, settling
 from .setups import GatewaySetup
 
 ACTION = Redirect("https://bank.example")
@@ -93,13 +94,25 @@ def heard_or_lost(how: str, outcome: Outcome, ledger: Ledger) -> Iterator[Fate]:
 
 
 def arrivals(ledger: Ledger) -> Iterator[tuple[str, Ledger]]:
-    """Each way in which calls that were on their way may have arrived by now."""
+    """Each way in which calls that were on their way may have arrived by now, before or after a hold has ended."""
+    for how, now in ended(ledger):
+        for more, after in _arrivals(now):
+            yield joined(how, more), after
+    if not ledger.on_its_way or next(ended(ledger))[1] is ledger:
+        return
+    for more, arrived in _arrivals(ledger):
+        if arrived.entries != ledger.entries:
+            for how, after in ended(arrived):
+                yield joined(more, how or "in time"), after
+
+
+def _arrivals(ledger: Ledger) -> Iterator[tuple[str, Ledger]]:
     if not ledger.on_its_way:
         yield "", ledger
         return
     first, *others = ledger.on_its_way
     rest = replace(ledger, on_its_way=tuple(others))
-    for how, after in arrivals(rest):
+    for how, after in _arrivals(rest):
         said = how or "the late call has arrived"
         yield said, _arrived(after, replace(first, arrives_at=min(0.0, first.until)))
         if first.until > 0:
@@ -184,13 +197,14 @@ def said_of(entry: Entry, movements: tuple[Movement, ...] | None = None) -> Outc
     if not charges(entry.operation):
         return Approved(entry.ref)
     if entry.voided:
-        return Declined("generic_decline", "voided", gateway_ref=entry.ref, released=True)
+        return Declined(entry.code or "generic_decline", "voided", gateway_ref=entry.ref, released=True)
     return Approved(
         entry.ref,
         captured=entry.captured > 0,
         captured_minor=entry.captured,
         refunded_minor=entry.refunded,
         movements=movements,
+        settled=None if entry.unsettled is None else not entry.unsettled,
         still_held=entry.captured < entry.minor and not entry.released,
     )
 
@@ -273,7 +287,10 @@ def _standings(
 ) -> Iterator[tuple[str, Ledger, Entry]]:
     """Each way in which it may stand by now; where only events tell of it, as the latest has told it."""
     if setup.look_ups != "none":
-        yield from ways(ledger, entry) if ways else now_of(ledger, entry, manual=manual)
+        for how, after, now in ways(ledger, entry) if ways else now_of(ledger, entry, manual=manual):
+            for more, settled, one in settling(after, now):
+                for last, done, charge in decided_at_last(settled, one):
+                    yield joined(how, more, last), done, charge
     elif entry.shown:
         yield "", ledger, entry
 

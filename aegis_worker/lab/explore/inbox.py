@@ -13,7 +13,7 @@ from aegis_worker.gateway_events.decide import asked, behind_a_job, decide, is_o
 
 from .asking import ask_now, recheck_now, swept_now, sync_now
 from .rows import Rows
-from .rows_orders import check_now
+from .rows_orders import check_now, settled_now
 from .rows_told import Told
 from .setups import Configuration, GatewaySetup
 
@@ -118,6 +118,8 @@ def _have_asked(rows: Rows, claimed: ClaimedEvent, matched: Matched) -> Rows | N
             rows = recheck_now(rows, ((matched.number, None),), 0.0)
         return sync_now(rows, 0.0)
     order = None if matched.order is None else _order(rows, claimed.reference or "", matched.number or 0)
+    if what == "settled":
+        return swept_now(replace(rows, entities=settled_now(rows.entities, 0.0)))
     if what == "order" and order is not None:
         rows = replace(rows, entities=check_now(rows.entities, order.order.number, order.order.kind, 0.0))
         rows = swept_now(rows)

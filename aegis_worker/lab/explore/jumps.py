@@ -9,6 +9,11 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 
+from aegis_worker.domain.charges import own_charge
+from aegis_worker.domain.entities import EntityStatus
+from aegis_worker.domain.holds import ASKED_FOR
+from aegis_worker.domain.transitions import State
+from aegis_worker.pipeline.operations.refund import SETTLED_WITHIN_S
 from aegis_worker.pipeline.work import SendAgain
 
 from .ledger import Ledger
@@ -39,6 +44,10 @@ def _of_rows(rows: Rows, configuration: Configuration) -> Iterator[float]:
     ends_at = (rows.payment.next_action or {}).get("expires_at")
     if ends_at is not None:
         yield datetime.fromisoformat(ends_at).timestamp() - EPOCH_S
+    if rows.payment.state is State.AUTHORIZED and rows.payment.capture_before is not None:
+        over_at = datetime.fromisoformat(rows.payment.capture_before).timestamp() - EPOCH_S
+        yield from (over_at, over_at + ASKED_FOR.total_seconds())
+    yield from _of_settling(rows, configuration)
     for row in rows.attempts[-2:]:
         attempt = row.attempt
         if not attempt.status.is_open:
@@ -50,6 +59,16 @@ def _of_rows(rows: Rows, configuration: Configuration) -> Iterator[float]:
             yield attempt.sent_at_s + kept_s
         since = attempt.sent_at_s if attempt.first_not_found_at_s is None else attempt.first_not_found_at_s
         yield since + able.absence_window_s
+
+
+def _of_settling(rows: Rows, configuration: Configuration) -> Iterator[float]:
+    """When a refund has waited for as long as it does for its charge to be settled."""
+    own = own_charge(rows.payment, [row.attempt for row in rows.attempts])
+    charge = None if own is None else rows.attempts[own].attempt
+    if charge is None or not configuration.gateway(charge.gateway).capabilities.refunds_when_settled:
+        return
+    if any(row.entity.status in (EntityStatus.REQUESTED, EntityStatus.WAITING) for row in rows.entities):
+        yield charge.sent_at_s + SETTLED_WITHIN_S
 
 
 def _of_ledger(ledger: Ledger) -> Iterator[float]:

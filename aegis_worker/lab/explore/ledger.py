@@ -24,7 +24,9 @@ class Entry(Struct, frozen=True):
     `key`: our reference. `of`: the gateway's id of the charge that it is about, of what is done with a charge. `shown`:
     whether look-ups have shown it, as they go on to do. `code`: why it was declined. Of a charge: what was `captured` and
     `refunded` of it, whether what it held was `voided`, or the rest of it `released`. `final`, of a capture: it releases.
-    `owes`: an event that tells of it is to come, because nothing else does.
+    `owes`: an event that tells of it is to come, because nothing else does. Of a charge also: when what it holds is
+    released by itself (`held_until`), None where that is not modelled; and, at a gateway that refunds what is settled, for
+    how many more look-ups it may not be (`unsettled`), 0 once it is.
     """
 
     operation: Operation
@@ -42,6 +44,8 @@ class Entry(Struct, frozen=True):
     released: bool = False
     final: bool = False
     owes: bool = False
+    held_until: float | None = None
+    unsettled: int | None = None
 
     @property
     def stands(self) -> bool:
@@ -63,7 +67,8 @@ class OnItsWay(Struct, frozen=True):
     """A call that has left and will arrive by `until`, at a gateway that keeps its key for `keeps_key_s`, and, where
     it is `charged_once`, charges what an earlier step made. `shown_within_s`: after the
     call left its gateway's look-ups show it; 0: so long after it arrived as any other. `arrives_at`: the
-    last moment at which it can have arrived, once it has.
+    last moment at which it can have arrived, once it has. `hold_s`: how long what it holds is held. `settles`: its charge
+    is refunded only once it is settled.
     """
 
     operation: Operation
@@ -77,6 +82,8 @@ class OnItsWay(Struct, frozen=True):
     charged_once: bool = False
     shown_within_s: float = 0.0
     arrives_at: float = 0.0
+    hold_s: float | None = None
+    settles: bool = False
 
 
 class Ledger(Struct, frozen=True):
@@ -128,14 +135,44 @@ def open_of_hop(ledger: Ledger, hop: int) -> tuple[Entry, ...]:
     )
 
 
+def charge_of(ledger: Ledger, ref: str | None) -> Entry | None:
+    """The charge of this id."""
+    return next((one for one in ledger.entries if one.ref == ref and charges(one.operation)), None)
+
+
+def with_effect(ledger: Ledger, entry: Entry | None = None) -> Ledger:
+    """What an approved order, by default the latest, does to its charge."""
+    entry = ledger.entries[-1] if entry is None else entry
+    charge = charge_of(ledger, entry.of)
+    if charge is None:
+        raise AssertionError("unreachable: there is a charge that it is of")
+    return ledger.changed(charge, _charge_after(charge, entry))
+
+
+def _charge_after(charge: Entry, entry: Entry) -> Entry:
+    if entry.operation is Operation.REFUND:
+        return replace(charge, refunded=charge.refunded + entry.minor)
+    if entry.operation is Operation.VOID:
+        return replace(charge, released=True, voided=not charge.captured)
+    captured = charge.captured + entry.minor
+    return replace(
+        charge, captured=captured, released=charge.released or entry.final or captured == charge.minor
+    )
+
+
 def passed(ledger: Ledger, by_s: float) -> Ledger:
     """The ledger as it is `by_s` seconds later, seen from then."""
     if not by_s:
         return ledger
     return replace(
         ledger,
-        entries=tuple(replace(entry, at=entry.at - by_s) for entry in ledger.entries),
+        entries=tuple(_later(entry, by_s) for entry in ledger.entries),
         kept=tuple(replace(kept, at=kept.at - by_s) for kept in ledger.kept),
         on_its_way=tuple(replace(one, until=one.until - by_s) for one in ledger.on_its_way),
         mute_until=max(ledger.mute_until - by_s, 0.0),
     )
+
+
+def _later(entry: Entry, by_s: float) -> Entry:
+    ends_at = entry.held_until
+    return replace(entry, at=entry.at - by_s, held_until=None if ends_at is None else ends_at - by_s)

@@ -30,6 +30,7 @@ def rows_later(rows: Rows, by_s: float) -> Rows:
         job=None if rows.job is None else _job_later(rows.job, by_s, is_routed=bool(rows.attempts)),
         attempts=tuple(_row_later(row, by_s) for row in rows.attempts),
         entities=shifted(rows.entities, by_s),
+        hold_due_at=None if rows.hold_due_at is None else max(rows.hold_due_at - by_s, 0.0),
         declines=tuple((one, max(at - by_s, -HORIZON_S)) for one, at in rows.declines),
     )
 

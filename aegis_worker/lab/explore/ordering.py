@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from aegis_worker.domain.gateway_keys import is_ordered
-from aegis_worker.domain.outcomes import Declined, Operation, charges
+from aegis_worker.domain.outcomes import Declined, Operation
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 from . import charging as _charging  # noqa: F401  # its rows of the tables come first
@@ -30,10 +30,14 @@ from .fates import (
     said_of,
     under_error,
 )
-from .ledger import Entry, Ledger, OnItsWay, hop_of
+from .ledger import Entry, Ledger, OnItsWay, charge_of, hop_of, with_effect
+from .releases import settling, without
 from .setups import GatewaySetup
 
 _NOTHING_LEFT = Declined("generic_decline", "nothing_left")
+# The code of a refund that came before its charge was settled.
+EARLY = "invalid_request"
+_TOO_EARLY = Declined(EARLY, "not settled yet")
 _REFUSED = Declined("generic_decline", "refused")
 # Pending ones are decided when somebody looks.
 _WORDS = ("still pending", "decided: yes", "decided: no")
@@ -75,6 +79,26 @@ def _again(ledger: Ledger, order: OnItsWay) -> Iterator[Fate]:
 
 
 def _new(ledger: Ledger, setup: GatewaySetup, order: OnItsWay) -> Iterator[Fate]:
+    for how, now in _settled_by_now(ledger, order):
+        for fate in _decided_now(now, setup, order):
+            yield replace(fate, how=joined(how, fate.how))
+
+
+def _settled_by_now(ledger: Ledger, order: OnItsWay) -> Iterator[tuple[str, Ledger]]:
+    charge = charge_of(ledger, order.of)
+    if charge is None or order.operation is not Operation.REFUND:
+        yield "", ledger
+        return
+    for how, after, _ in settling(ledger, charge):
+        yield how, after
+
+
+def _decided_now(ledger: Ledger, setup: GatewaySetup, order: OnItsWay) -> Iterator[Fate]:
+    if not _is_refunded_now(ledger, setup, order):
+        yield from heard_or_lost(
+            "refunds only what is settled", _TOO_EARLY, _noted(ledger, order, "declined", EARLY)
+        )
+        return
     if not _is_possible(ledger, order):
         yield from heard_or_lost("has nothing left for it", _NOTHING_LEFT, _noted(ledger, order, "declined"))
         return
@@ -88,17 +112,21 @@ def _new(ledger: Ledger, setup: GatewaySetup, order: OnItsWay) -> Iterator[Fate]
     yield Fate("answers 500 and does nothing", 1, ERROR, under_error(ledger, order.key))
 
 
+def _is_refunded_now(ledger: Ledger, setup: GatewaySetup, order: OnItsWay) -> bool:
+    """Whether the charge is settled, or all of it is given back by a void."""
+    charge = charge_of(ledger, order.of)
+    if charge is None or order.operation is not Operation.REFUND or not charge.unsettled:
+        return True
+    is_all = order.minor == charge.captured and not charge.refunded
+    return is_all and setup.capabilities.voids_what_is_not_settled
+
+
 def _arrives(ledger: Ledger, order: OnItsWay) -> Ledger:
     """A late call is carried out once for as long as its key is kept."""
     is_kept = any(
         one.key == order.key and order.arrives_at - one.at < order.keeps_key_s for one in ledger.kept
     )
     return ledger if is_kept or not _is_possible(ledger, order) else carried_out(ledger, order)
-
-
-def charge_of(ledger: Ledger, ref: str | None) -> Entry | None:
-    """The charge of this id."""
-    return next((one for one in ledger.entries if one.ref == ref and charges(one.operation)), None)
 
 
 def _is_possible(ledger: Ledger, order: OnItsWay) -> bool:
@@ -120,7 +148,7 @@ def _pending_of(ledger: Ledger, order: OnItsWay) -> int:
     )
 
 
-def _noted(ledger: Ledger, order: OnItsWay, status: str) -> Ledger:
+def _noted(ledger: Ledger, order: OnItsWay, status: str, code: str = "generic_decline") -> Ledger:
     after = entered(
         ledger,
         order.operation,
@@ -129,7 +157,7 @@ def _noted(ledger: Ledger, order: OnItsWay, status: str) -> Ledger:
         status,  # type: ignore[arg-type]
         capture=False,
         of=order.of,
-        code="generic_decline" if status == "declined" else "",
+        code=code if status == "declined" else "",
     )
     last = after.entries[-1]
     return after.changed(last, replace(last, final=order.final))
@@ -137,27 +165,7 @@ def _noted(ledger: Ledger, order: OnItsWay, status: str) -> Ledger:
 
 def carried_out(ledger: Ledger, order: OnItsWay) -> Ledger:
     """The order is done."""
-    return _with_effect(_noted(ledger, order, "approved"))
-
-
-def _with_effect(ledger: Ledger, entry: Entry | None = None) -> Ledger:
-    """What an approved order, by default the latest, does to its charge."""
-    entry = ledger.entries[-1] if entry is None else entry
-    charge = charge_of(ledger, entry.of)
-    if charge is None:
-        raise AssertionError("unreachable: there is a charge that it is of")
-    return ledger.changed(charge, _charge_after(charge, entry))
-
-
-def _charge_after(charge: Entry, entry: Entry) -> Entry:
-    if entry.operation is Operation.REFUND:
-        return replace(charge, refunded=charge.refunded + entry.minor)
-    if entry.operation is Operation.VOID:
-        return replace(charge, released=True, voided=not charge.captured)
-    captured = charge.captured + entry.minor
-    return replace(
-        charge, captured=captured, released=charge.released or entry.final or captured == charge.minor
-    )
+    return with_effect(_noted(ledger, order, "approved"))
 
 
 def words_of_taking_back(entry: Entry) -> str:
@@ -183,9 +191,9 @@ def decided(ledger: Ledger, entry: Entry) -> Iterator[tuple[str, Ledger, Entry]]
     waits, yes, no = _WORDS
     yield waits, ledger, entry
     done = replace(entry, status="approved", shown=False)
-    yield yes, _with_effect(ledger.changed(entry, done), done), done
+    yield yes, with_effect(ledger.changed(entry, done), done), done
     refused = replace(entry, status="declined", code="generic_decline", shown=False)
-    yield no, ledger.changed(entry, refused), refused
+    yield no, without(ledger.changed(entry, refused), refused), refused
 
 
 def _look_up(ledger: Ledger, setup: GatewaySetup, query: StatusQuery) -> Iterator[Fate]:

@@ -16,6 +16,7 @@ from .charge import heard
 from .events import are_owed, told_of
 from .explorer import Explorer
 from .fates import settled_at_last
+from .holding import looks, released_early
 from .ledger import Entry, Ledger, hop_of
 from .moves import Move, Step
 from .rows import Rows, with_job
@@ -41,7 +42,7 @@ class Orders:
     def steps(self, explorer: Explorer, world: World, left: int) -> Iterator[Step]:
         """The next order, at any time; the sweep's looks at what is not settled; for a fault, that somebody asks."""
         rows, wanted = world.rows.value, explorer.configuration.orders
-        made = sum(row.entity.order.number > 0 for row in rows.entities)
+        made = sum(row.entity.order.number > 0 and not row.by_us for row in rows.entities)
         if made < len(wanted):
             ordered = explorer.once(
                 ("order", world.rows.number), lambda: _placed(explorer, rows, wanted[made])
@@ -49,6 +50,7 @@ class Orders:
             if ordered is not None:
                 yield Step(Move("order", "merchant", word_of(wanted[made])), 0, world._replace(rows=ordered))
         yield from sweeps(explorer, world)
+        yield from looks(explorer, world)
         yield from told_of(explorer, world, left)
         yield from _rechecks(explorer, world)
         if left:
@@ -56,6 +58,7 @@ class Orders:
             if asked is not world.rows:
                 yield Step(Move("ask", "merchant"), 1, world._replace(rows=asked))
             yield from _taken_back(explorer, world)
+            yield from released_early(explorer, world)
 
     def is_at_rest(self, world: World) -> bool:
         """Nobody is at work, no job is to be done, and the sweep has nothing to look after."""
@@ -63,7 +66,7 @@ class Orders:
         if world.is_awake or (rows.job is not None and rows.job.status != "review"):
             return False
         is_settled = all(row.check_at is None for row in rows.entities)
-        return rows.job is not None or (is_settled and not are_owed(world))
+        return rows.job is not None or (is_settled and rows.hold_due_at is None and not are_owed(world))
 
     def judge(self, explorer: Explorer, world: World) -> tuple[str, ...]:
         """See `wrong_with`."""
@@ -77,6 +80,8 @@ def sweeps(explorer: Explorer, world: World) -> Iterator[Step]:
     moments = [row.check_at for row in rows.entities if row.check_at is not None]
     if rows.job is not None or world.is_awake or not moments:
         return
+    if rows.hold_due_at is not None and rows.hold_due_at < min(moments):
+        return  # what is held is looked after first
     if min(moments) > 0:
         yield Step(Move("time", s=min(moments)), 0, explorer.later(world, min(moments)))
         return
@@ -221,6 +226,7 @@ def wrong_with(rows: Rows, ledgers: Sequence[Ledger], *, is_marked: bool = False
     if rows.job is not None:
         return
     yield from _told_otherwise(rows.entities, entries)
+    yield from _came_too_early(rows.entities, entries)
     for name, ours, theirs in (
         ("captured", payment.captured_minor, own.captured),
         ("refunded", payment.refunded_minor, own.refunded),
@@ -264,8 +270,22 @@ def _told_otherwise(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) -> It
             == (order.kind, "gateway", order.amount_minor)
             for other in rows
         )
+        if order.kind is EntityKind.VOID and _has_ended_by_itself(entries):
+            continue  # nothing is held any more, whoever released it: the payment's own end tells that
         if was_done != (row.entity.status is EntityStatus.SUCCEEDED) and not (was_done and is_told):
             yield f"I3: {order.id} has {row.entity.status.value}, the ledger says {'done' if was_done else 'not done'}"
+
+
+def _has_ended_by_itself(entries: Sequence[Entry]) -> bool:
+    return any(one.released and one.held_until is not None for one in entries)
+
+
+def _came_too_early(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) -> Iterator[str]:
+    """No refund is lost because it was sent before its gateway could take it."""
+    refused = {hop_of(one.key) for one in entries if one.code == ordering.EARLY}
+    for row in rows:
+        if row.entity.order.kind is EntityKind.REFUND and row.entity.order.attempt in refused:
+            yield f"D15: {row.entity.order.id} was refused, because it came before its charge was settled"
 
 
 SCENARIOS["orders"] = Orders()

@@ -19,6 +19,7 @@ from aegis_worker.domain.confirms import KeptConfirm
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 
+from .holds import hold_due
 from .rows_orders import EntityRow, next_order
 from .rows_orders import written as entities_written
 from .rows_told import Told
@@ -57,7 +58,8 @@ class Rows(Struct, frozen=True):
 
     `job`: the open one. `made`: how many jobs there were. `outbox`: how many events were handed on. Events themselves are
     not kept: every write is held to what folding its events gives. `declines`: remembered of its card, by attempt, with
-    their moment. `told`: what gateways told by themselves. `confirms`: what the payer brought back.
+    their moment. `told`: what gateways told by themselves. `confirms`: what the payer brought back. `hold_due_at`: when
+    something is due about what is held; None where nothing is.
     """
 
     payment: Payment
@@ -69,6 +71,7 @@ class Rows(Struct, frozen=True):
     entities: tuple[EntityRow, ...] = ()
     told: tuple[Told, ...] = ()
     confirms: tuple[KeptConfirm, ...] = ()
+    hold_due_at: float | None = None
 
 
 def with_job(
@@ -101,7 +104,12 @@ def has_moved(rows: Rows, change: Change) -> bool:
 def written(rows: Rows, change: Change, *, lease_s: float, now: float) -> Rows:
     """What `record.sql` writes of a change whose fence holds and whose payment has not moved. Raises Refused."""
     if change.events:
-        rows = replace(rows, payment=change.payment, outbox=rows.outbox + len(change.events))
+        rows = replace(
+            rows,
+            payment=change.payment,
+            outbox=rows.outbox + len(change.events),
+            hold_due_at=hold_due(change.payment, rows.hold_due_at, now),
+        )
     for answer in (change.answered, change.beside):
         if answer is not None:
             rows = _without_confirm(_with_answer(rows, answer, now), answer)

@@ -30,10 +30,13 @@ _GATEWAYS_AGAIN_S = 3600.0
 
 
 class EntityRow(Struct, frozen=True):
-    """A row of `captures`, `voids` or `refunds`. `check_at`: when the sweep looks after it; None where it need not."""
+    """A row of `captures`, `voids` or `refunds`. `check_at`: when the sweep looks after it; None where it need not.
+    `by_us`: a void that no merchant ordered, because the hold was about to end.
+    """
 
     entity: Entity
     check_at: float | None = None
+    by_us: bool = False
 
 
 class Wanted(NamedTuple):
@@ -103,7 +106,7 @@ def accepted(
     )
     if wanted.kind is EntityKind.CAPTURE and is_cancelled:
         return None
-    order = _new(payment, rows, wanted.kind, minor, final=final, forced=wanted.forced)
+    order = new_order(payment, rows, wanted.kind, minor, final=final, forced=wanted.forced)
     after, events = payment.record([requested(order)])
     row = EntityRow(Entity(order, payment.id, payment.amount.currency), now + FIRST_CHECK_S)
     return Accepted(after, tuple(events), (*rows, row), order if open_job is None else None)
@@ -121,7 +124,7 @@ def _cancelled(
     is_under_way = open_job is not None and open_job[0] in [*EntityKind]
     if payment.is_terminal or is_under_way or unsettled:
         return None
-    order = _new(payment, rows, EntityKind.VOID, payment.amount.minor)
+    order = new_order(payment, rows, EntityKind.VOID, payment.amount.minor)
     entity = Entity(order, payment.id, payment.amount.currency)
     if payment.state is State.INITIATED and not was_sent:
         after, events = payment.record([Fact(EventType.CANCELLED, {"reason": "cancelled by the merchant"})])
@@ -137,7 +140,7 @@ def _cancelled(
     return Accepted(after, tuple(events), kept, wakes_job=True)
 
 
-def _new(
+def new_order(
     payment: Payment,
     rows: tuple[EntityRow, ...],
     kind: EntityKind,
@@ -167,15 +170,15 @@ def written(
 
 def _changed(row: EntityRow, change: EntityChange, now: float) -> EntityRow:
     before = row.entity
-    return EntityRow(
-        replace(
-            before,
-            status=change.status,
-            gateway=change.gateway or before.gateway,
-            gateway_ref=change.gateway_ref or before.gateway_ref,
-            error=change.error,
-        ),
-        None if change.check_in_s is None else now + change.check_in_s,
+    entity = replace(
+        before,
+        status=change.status,
+        gateway=change.gateway or before.gateway,
+        gateway_ref=change.gateway_ref or before.gateway_ref,
+        error=change.error,
+    )
+    return replace(
+        row, entity=entity, check_at=None if change.check_in_s is None else now + change.check_in_s
     )
 
 
@@ -212,6 +215,16 @@ def check_now(
         replace(row, check_at=now)
         if (row.entity.order.kind, row.entity.order.number) == (kind, number)
         and row.entity.status in open_at_the_gateway
+        else row
+        for row in rows
+    )
+
+
+def settled_now(rows: tuple[EntityRow, ...], now: float) -> tuple[EntityRow, ...]:
+    """A gateway's event that the charge is settled (`entity_rows.charge_is_settled`): what waits for that goes on."""
+    return tuple(
+        replace(row, check_at=now)
+        if row.entity.order.kind is EntityKind.REFUND and row.entity.status is EntityStatus.WAITING
         else row
         for row in rows
     )

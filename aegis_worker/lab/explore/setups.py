@@ -51,6 +51,7 @@ class Configuration(Struct, frozen=True):
 
     `operation`: what its payment goes through, one of `scenarios.SCENARIOS`. `ladder_s`: when a charge that was given up is
     asked about, since its last answer. `orders`: what its merchant orders of the charge, one after the other.
+    `release_before_s`: so long before its end a hold is released by us; 0: never.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Configuration(Struct, frozen=True):
     lease_s: float = 90.0
     ladder_s: tuple[float, ...] = (900.0, 3600.0)
     orders: tuple[Wanted, ...] = ()
+    release_before_s: float = 0.0
     options: Mapping[str, bool] = field(default_factory=dict)
 
     def gateway(self, name: str) -> GatewaySetup:

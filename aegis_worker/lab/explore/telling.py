@@ -12,6 +12,7 @@ from aegis_worker.domain.outcomes import Operation, charges
 from . import ordering
 from .fates import arrivals, joined, now_of
 from .ledger import Entry, Ledger, hop_of
+from .releases import settling
 from .rows_told import Told
 from .setups import GatewaySetup
 
@@ -60,6 +61,17 @@ def tellings(ledger: Ledger, setup: GatewaySetup, *, manual: bool) -> Iterator[T
                 continue
             for how, after, now in _ways(arrived, entry, manual=manual):
                 yield _true(joined(before, how), after, now, setup)
+            yield from _settled(before, arrived, entry)
+
+
+def _settled(before: str, ledger: Ledger, entry: Entry) -> Iterator[Telling]:
+    """A charge is settled, at a gateway that refunds nothing before."""
+    if entry.unsettled is None or not entry.captured:
+        return
+    for how, after, now in settling(ledger, entry):
+        if not now.unsettled:
+            event = Told(ledger.name, entry.key, entry.ref, "payment.settled", entry.minor)
+            yield Telling(joined(before, how, _words(event, after)), 0, event, after)
 
 
 def odd_tellings(ledger: Ledger) -> Iterator[Telling]:

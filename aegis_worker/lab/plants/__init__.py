@@ -83,6 +83,8 @@ PLANTS: dict[str, Plant] = {
         _decision(
             decisions.unknown_order_taken_as_failure, "unknown-order-taken-as-failure", "capture-lagging", 1
         ),
+        _decision(decisions.hold_over_by_our_clock, "hold-over-by-our-clock", "hold-ends", 0),
+        _decision(decisions.refund_sent_at_once, "refund-sent-at-once", "refund-waits", 0),
         _decision(
             decisions.event_forgotten_behind_a_job,
             "event-forgotten-behind-a-job",

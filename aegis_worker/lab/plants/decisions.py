@@ -11,16 +11,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.holds import hold_expired
 from aegis_worker.domain.outcomes import Declined, NotSent, Operation, Pending, Unknown, charges
 from aegis_worker.gateway_events import follow
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
 from aegis_worker.pipeline.operations.charge import ends
+from aegis_worker.pipeline.operations.hold import Hold
+from aegis_worker.pipeline.operations.refund import Refund
 from aegis_worker.pipeline.operations.requests import request_for
-from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
+from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Step, Work
 
 from .patching import entry_in, name_in
 
@@ -163,6 +167,27 @@ def unknown_order_taken_as_failure() -> Iterator[None]:
         )
 
     with entry_in(ordered._SETTLE, Unknown, as_decline):
+        yield
+
+
+@contextmanager
+def hold_over_by_our_clock() -> Iterator[None]:
+    """A hold whose time is up counts as released, and its gateway is not asked."""
+    step = Hold.step
+
+    def by_our_clock(room: Hold, work: Work, policy: Policy) -> Step:
+        decided = step(room, work, policy)
+        asks = isinstance(decided, Rest) and decided.job.follow_up is not None
+        return Rest(JobChange("succeeded"), [hold_expired(work.payment)]) if asks else decided
+
+    with name_in(Hold, "step", by_our_clock):
+        yield
+
+
+@contextmanager
+def refund_sent_at_once() -> Iterator[None]:
+    """A refund is sent without a look at whether its charge is settled."""
+    with name_in(Refund, "before_sending", lambda room, work, charge: None):
         yield
 
 

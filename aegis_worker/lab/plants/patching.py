@@ -11,16 +11,16 @@ K = TypeVar("K")
 
 
 @contextmanager
-def name_in(module: ModuleType, name: str, value: Any) -> Iterator[None]:
-    """Within it the module's name means `value`. Raises KeyError where the module has no such name, so that none is
+def name_in(place: ModuleType | type, name: str, value: Any) -> Iterator[None]:
+    """Within it the name of the module or class means `value`. Raises KeyError where it has no such name, so that none is
     planted in the void after the product was changed.
     """
-    before = vars(module)[name]
-    setattr(module, name, value)
+    before = vars(place)[name]
+    setattr(place, name, value)
     try:
         yield
     finally:
-        setattr(module, name, before)
+        setattr(place, name, before)
 
 
 @contextmanager

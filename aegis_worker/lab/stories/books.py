@@ -12,6 +12,7 @@ from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.lab.explore import ordering
 from aegis_worker.lab.explore.fates import Fate, fates_of_call, fates_of_look_up
 from aegis_worker.lab.explore.ledger import Ledger, passed
+from aegis_worker.lab.explore.releases import may_release_early, released
 from aegis_worker.lab.explore.rows_told import Told
 from aegis_worker.lab.explore.setups import GatewaySetup
 from aegis_worker.lab.explore.telling import odd_tellings, tellings
@@ -70,6 +71,14 @@ class Book:
                 self._ledger, self._at_s = ordering.taken_back(ledger, entry, owes=owes), self._clock.now_s
                 return
         raise LivedOtherwise(f"{self._setup.name} can't take back: {how}")
+
+    def release(self) -> None:
+        """What is held is released before its end. Raises LivedOtherwise where nothing is."""
+        ledger = self.ledger
+        held = may_release_early(ledger)
+        if held is None:
+            raise LivedOtherwise(f"{self._setup.name} holds nothing that it could release")
+        self._ledger, self._at_s = released(ledger, held), self._clock.now_s
 
     def told(self, how: str, *, manual: bool) -> Told:
         """The event of these words. Raises LivedOtherwise where the gateway has none such to send."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 from msgspec.json import encode
@@ -28,6 +29,7 @@ from aegis_worker.lab.explore.setups import PAYMENT_ID, Configuration
 from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.entity_rows import open_checks
+from aegis_worker.persistence.hold_rows import open_looks
 from aegis_worker.pipeline.recheck import RecheckParts, recheck
 
 from .books import Book
@@ -37,6 +39,12 @@ _OWNER = Owner("m_1", "test")
 _WAIT_S = 20.0
 _ANOTHER = "INSERT INTO gateway_references VALUES (%(gateway)s, %(ref)s, 'pay_another')"
 _ALL_ARE_DUE = "UPDATE gateway_events SET due_at = statement_timestamp() WHERE status = 'waiting'"
+
+# When a hold is looked at next is counted from a clock that is some microseconds further than the story's.
+_HOLD_IS_DUE = """
+UPDATE payments SET hold_due_at = statement_timestamp()
+WHERE hold_due_at BETWEEN statement_timestamp() AND statement_timestamp() + interval '0.5 s'
+"""
 
 
 class Life:
@@ -143,6 +151,16 @@ def _sweep(life: Life, move: Move) -> None:
     life.database.run(lambda connection: open_checks(connection, limit=1))
 
 
+def _look(life: Life, move: Move) -> None:
+    life.database.run(lambda connection: connection.exec_driver_sql(_HOLD_IS_DUE))
+    release_before = timedelta(seconds=life.configuration.release_before_s)
+    life.database.run(lambda connection: open_looks(connection, release_before=release_before, limit=1))
+
+
+def _release(life: Life, move: Move) -> None:
+    life.books[move.who].release()
+
+
 def _take_back(life: Life, move: Move) -> None:
     is_told_later = life.configuration.options.get("events", False)
     life.books[move.who].take_back(move.how, owes=is_told_later)
@@ -178,6 +196,8 @@ OTHERS: dict[str, Callable[[Life, Move], None]] = {
     "recheck": _recheck,
     "order": _order,
     "sweep": _sweep,
+    "look": _look,
+    "releases": _release,
     "takes back": _take_back,
     "time": _nothing,
     "late": _nothing,

@@ -134,6 +134,8 @@ _OF_OTHERS = {
     "confirm": "the {who} hands over what the payer brought back (confirm {how})",
     "order": "the {who} orders: {how}",
     "sweep": "the sweep makes a job for what is not settled",
+    "look": "the sweep looks after what is held",
+    "releases": "{who} releases what it holds before its end",
     "takes back": "{who} takes its word back: {how}",
     "event": "an event of {who} comes: {how}",
     "follow": "events that waited for the payment's job are followed",

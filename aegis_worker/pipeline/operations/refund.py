@@ -18,7 +18,7 @@ from .steps import ask, review
 
 # A charge that is not settled yet is looked at again after so long, unless its gateway's event says so before. One that is
 # not settled within so long is a person's.
-_LOOK_AGAIN_S, _SETTLED_WITHIN_S = 3600.0, 30 * 86_400.0
+_LOOK_AGAIN_S, SETTLED_WITHIN_S = 3600.0, 30 * 86_400.0
 
 
 class Refund(Ordered):
@@ -60,7 +60,7 @@ class Refund(Ordered):
         if _waits_no_more(able, outcome, order):
             return Settled(work, ended, [], self.step(work, policy))
         reason = f"{charge.gateway} refunds it only once it is settled"
-        if charge.sent_ago_s(answer.asked_at_s) > _SETTLED_WITHIN_S:
+        if charge.sent_ago_s(answer.asked_at_s) > SETTLED_WITHIN_S:
             rest = review(work, f"{reason}, and does not show that it is")
             return Settled(work, ended, rest.facts, Rest(rest.job))
         waiting = EntityChange(order, EntityStatus.WAITING, check_in_s=_LOOK_AGAIN_S)

@@ -217,6 +217,20 @@ BY_SCENARIO = {
         ("call", "a it shows: Approved"),
     ],
     "cancel": [("call", "a approves"), ("order", "void"), ("call", "a does it")],
+    "hold-ends-part": [
+        ("order", "capture 700"),
+        ("call", "a decides later"),
+        ("call", "a decided: yes"),
+        ("look", ""),
+        ("call", "a its hold has ended, it shows: Approved"),
+    ],
+    "refund-waits": [
+        ("order", "refund 700"),
+        ("call", "a it is not settled yet"),
+        ("sweep", ""),
+        ("call", "a it is settled"),
+        ("call", "a does it"),
+    ],
     "mixed-up": [
         ("call", "a approves, and gives another payment's reference"),
         ("call", "a it shows: Approved"),

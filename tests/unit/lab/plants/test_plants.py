@@ -13,9 +13,13 @@ from aegis_worker.persistence import claims, job_store
 from aegis_worker.persistence import record as recording
 from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
+from aegis_worker.pipeline.operations.hold import Hold
+from aegis_worker.pipeline.operations.refund import Refund
 
 settle = import_module("aegis_worker.pipeline.operations.charge.settle")
-_PLACES = (follow, claims, job_store, recording, advance, effects, recheck, absence, answers, settle)
+_PLACES = (
+    follow, claims, job_store, recording, advance, effects, recheck, absence, answers, settle, Hold, Refund,
+)  # fmt: skip
 
 
 def _as_it_is() -> list[dict[str, object]]:
