@@ -1,7 +1,8 @@
 """An exploration in a file, so that it can be gone on with: plain numbers, and no worlds.
 
-The worlds that are still to be looked at are made again from the moves that led to them. So the file holds nothing that
-could be run, and one that another version of the product wrote is noticed.
+The worlds that are still to be looked at are made again from the moves that led to them, so the file holds nothing that
+could be run. It goes on only with the configuration and the code that it was begun with: what was explored by others says
+nothing about these.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .graph import ROOT, Graph
 from .moves import Move
 from .search import Explored, Search
 from .setups import Configuration
+from .version import fingerprint
 from .world import World
 
 
@@ -24,10 +26,13 @@ class BadCheckpoint(AegisError):
 
 
 class Saved(Struct, frozen=True):
-    """`now` and `next`: what is still to be looked at, by the number of moves that lead there."""
+    """`version`: see `version.fingerprint`. `now` and `next`: what is still to be looked at, by the number of moves that
+    lead there.
+    """
 
     configuration: str
     faults: int
+    version: str
     drops: bool
     layer: int
     explored: Explored
@@ -43,6 +48,7 @@ def save(search: Search, path: Path) -> None:
     saved = Saved(
         search.configuration.name,
         search.faults,
+        fingerprint(search.configuration),
         search.drops,
         search.layer,
         search.explored,
@@ -65,6 +71,10 @@ def load(path: Path, configuration: Configuration, faults: int, *, drops: bool =
         raise BadCheckpoint(f"{path} holds no exploration: {problem}") from problem
     if (saved.configuration, saved.faults) != (configuration.name, faults):
         raise BadCheckpoint(f"{path} is of {saved.configuration} with {saved.faults} faults")
+    if saved.version != fingerprint(configuration):
+        raise BadCheckpoint(
+            f"{path} is of another version of the product or of {configuration.name}: begin anew"
+        )
     if saved.drops is not drops:
         raise BadCheckpoint(
             f"{path} has workers that lost their fence wake {'at once' if saved.drops else 'at any time'}"

@@ -6,8 +6,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from aegis_worker.lab.explore import claiming
+from aegis_worker.lab.explore import claiming, version
 from aegis_worker.lab.explore import explorer as explorer_module
 from aegis_worker.lab.explore.checkpoint import BadCheckpoint, load, save
 from aegis_worker.lab.explore.configurations import CONFIGURATIONS
@@ -78,6 +79,32 @@ def test_a_file_that_holds_no_exploration_or_another_one_is_refused(tmp_path: Pa
     save(Search(CONFIGURATIONS["one-step"], 0), file)
     with pytest.raises(BadCheckpoint, match="is of one-step with 0 faults"):
         load(file, PAYER, 1)
+
+
+def test_a_file_of_a_configuration_that_has_changed_since_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "payer.explored"
+    save(Search(PAYER, 0), file)
+    assert load(file, PAYER, 0).configuration == PAYER
+    other = replace(PAYER, lease_s=PAYER.lease_s + 1)
+    with pytest.raises(BadCheckpoint, match="another version of the product or of payer: begin anew"):
+        load(file, other, 0)
+
+
+def test_a_file_of_a_product_that_decides_by_other_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "payer.explored"
+    save(Search(PAYER, 0), file)
+    code = tmp_path / "pipeline" / "advance.py"
+    code.parent.mkdir()
+    code.write_text("# decides otherwise\n")
+    monkeypatch.setattr(version, "PRODUCT", tmp_path)
+    version.of_code.cache_clear()
+    try:
+        with pytest.raises(BadCheckpoint, match="another version of the product"):
+            load(file, PAYER, 0)
+    finally:
+        version.of_code.cache_clear()
 
 
 def test_a_moment_that_is_reached_with_fewer_faults_later_is_looked_at_with_those_that_are_left() -> None:
