@@ -52,17 +52,17 @@ def test_an_answer_that_calls_itself_a_page_is_read_all_the_same_or_doubted(till
 @pytest.mark.parametrize("script", ["webhook_forged", "webhook_wrong_secret", "webhook_unsigned"])
 def test_a_webhook_that_is_not_the_gateways_own_is_refused(till: Till, script: str) -> None:
     paid = till.pay(f"tok_{script}")
-    assert eventually(lambda: not all(_is_believed(till, *webhook) for webhook in till.events(paid)))
+    assert eventually(lambda: not all(_is_believed(till, *webhook) for webhook in till.news.events(paid)))
 
 
 def test_a_webhook_of_a_kind_that_nobody_knows_is_heard(till: Till) -> None:
     paid = till.pay("tok_webhook_unknown_kind")
-    assert eventually(lambda: "emulator_unknown_kind" in {one.kind.lower() for one in till.told(paid)})
+    assert eventually(lambda: "emulator_unknown_kind" in {one.kind.lower() for one in till.news.told(paid)})
 
 
 def _is_believed(till: Till, headers: Mapping[str, str], body: bytes) -> bool:
     try:
-        till.heard(headers, body)
+        till.news.heard(headers, body)
     except InvalidWebhook:
         return False
     return True

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,22 +18,24 @@ from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayEvent
+from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
 
-from ..emulator import eventually
+from ..emulator import eventually, request_to
+from ..news import verified
 from ..subject import WEBHOOK_SECRET, Paid
-from ..till import Till, verified
+from ..till import Till
 
 
 def test_an_answer_with_other_money(till: Till) -> None:
     for flow in _flows(till, till.pay()):
-        said, _ = till.by_hand(flow, till.subject.other_money)
+        said, _ = _by_hand(till, flow, till.subject.other_money)
         assert isinstance(said, Unknown)
         assert said.kind is UnknownKind.MISMATCH
 
 
 def test_an_answer_about_another_payment(till: Till) -> None:
     for flow in _flows(till, till.pay()):
-        said, _ = till.by_hand(flow, till.subject.other_payment)
+        said, _ = _by_hand(till, flow, till.subject.other_payment)
         assert isinstance(said, Unknown)
         assert said.kind is UnknownKind.MISMATCH
 
@@ -44,7 +49,7 @@ def test_another_accounts_payment(till: Till) -> None:
 
 def test_the_other_mode(till: Till) -> None:
     paid = till.pay()
-    said, _ = till.by_hand(till.adapter.process(paid.request), lambda body: {**body, "livemode": True})
+    said, _ = _by_hand(till, till.adapter.process(paid.request), lambda body: {**body, "livemode": True})
     assert isinstance(said, Unknown)
     assert said.kind is UnknownKind.MISMATCH
 
@@ -59,7 +64,7 @@ def test_an_event(till: Till) -> None:
     paid = till.pay()
 
     def succeeded() -> list[GatewayEvent]:
-        return [event for event in till.told(paid) if event.kind == till.subject.charged]
+        return [event for event in till.news.told(paid) if event.kind == till.subject.charged]
 
     def named() -> set[str]:
         return {event.reference for event in succeeded() if event.reference is not None}
@@ -75,44 +80,44 @@ def test_an_event_that_is_delivered_again_is_the_same(till: Till) -> None:
     paid = till.pay()
 
     def is_repeated() -> bool:
-        events = till.told(paid)
+        events = till.news.told(paid)
         return len({event.event_id for event in events}) < len(events)
 
     assert eventually(is_repeated)
 
 
 def test_a_forged_event(till: Till) -> None:
-    headers, body = till.events(till.pay())[-1]
+    headers, body = till.news.events(till.pay())[-1]
     with pytest.raises(InvalidWebhook):
-        till.heard(headers, till.subject.tampered(body))
+        till.news.heard(headers, till.subject.tampered(body))
     with pytest.raises(InvalidWebhook):
-        till.heard(*till.signed(body, round(time.time()), till.subject.secret("another")))
+        till.news.heard(*till.news.signed(body, round(time.time()), till.subject.secret("another")))
     with pytest.raises(InvalidWebhook):
-        till.heard({}, till.subject.unsigned(body))
+        till.news.heard({}, till.subject.unsigned(body))
 
 
 def test_an_old_event(till: Till) -> None:
-    _, body = till.events(till.pay())[-1]
+    _, body = till.news.events(till.pay())[-1]
     with pytest.raises(InvalidWebhook):
-        till.heard(*till.signed(body, round(time.time()) - 3600, WEBHOOK_SECRET))
+        till.news.heard(*till.news.signed(body, round(time.time()) - 3600, WEBHOOK_SECRET))
 
 
 def test_an_event_while_a_secret_rolls(till: Till) -> None:
     paid = till.pay()
-    _, body = till.events(paid)[-1]
+    _, body = till.news.events(paid)[-1]
     both = (till.subject.secret("the old one"), till.subject.secret("the next one"))
     rolling = replace(till.gateway.config, webhook_secrets=both)
     gateway = LoadedGateway(till.subject.adapter(rolling))
     for secret in rolling.webhook_secrets:
-        (event,) = verified(gateway, *till.signed(body, round(time.time()), secret))
+        (event,) = verified(gateway, *till.news.signed(body, round(time.time()), secret))
         assert event.gateway_ref == paid.ref
 
 
 def test_an_event_of_a_kind_that_is_not_known(till: Till) -> None:
-    _, body = till.events(till.pay())[-1]
+    _, body = till.news.events(till.pay())[-1]
     secret = till.subject.secret(WEBHOOK_SECRET)
-    signed = till.signed(till.subject.of_unknown_kind(body), round(time.time()), secret)
-    (event,) = till.heard(*signed)
+    signed = till.news.signed(till.subject.of_unknown_kind(body), round(time.time()), secret)
+    (event,) = till.news.heard(*signed)
     assert event.kind.lower().startswith("weather.changed")
 
 
@@ -122,7 +127,7 @@ def test_secrets_are_not_seen(till: Till) -> None:
         assert isinstance(paid.outcome, ActionRequired)
         assert "secret" not in repr(paid.outcome)
         assert "3ds/" not in repr(paid.outcome)
-    calls = [call for flow in _flows(till, till.pay()) for call in till.by_hand(flow)[1]]
+    calls = [call for flow in _flows(till, till.pay()) for call in _by_hand(till, flow)[1]]
     assert calls
     assert till.subject.api_key not in repr(calls)
     assert "tok_ok" not in repr(calls)
@@ -161,3 +166,21 @@ def _flows(till: Till, paid: Paid) -> list:  # type: ignore[type-arg]
     refund = till.order(Operation.REFUND, paid, 300)
     flows = [till.adapter.process(till.once_more(paid)), till.adapter.refund(refund.request)]
     return [*flows, till.adapter.get_status(till.query(paid))] if till.can_be_asked else flows
+
+
+def _by_hand(
+    till: Till, flow: Flow[Any], change: Callable[[Any], Any] = lambda body: body
+) -> tuple[Any, list[HttpCall]]:
+    """What a flow returns whose answers are `change`d on their way, and the calls that it made."""
+    calls: list[HttpCall] = []
+    try:
+        step = next(flow)
+        while True:
+            assert isinstance(step, HttpCall)
+            calls.append(step)
+            netloc = urlsplit(till.emulator.url).netloc
+            got = request_to(netloc, step.method, step.path, step.body or b"", step.headers)
+            body = till.subject.write(change(till.subject.read(got.body)))
+            step = flow.send(HttpAnswer(got.status, got.headers, body))
+    except StopIteration as end:
+        return end.value, calls
