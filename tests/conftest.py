@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from support.api_client import applications
 from support.checkout import CHECKOUT
+from support.spare_postgres import spare
 from support.vaults import VaultStores, emptied
 from support.waiting_for_disks import wait_for_disk
 from xdist.scheduler import LoadFileScheduling
@@ -62,6 +63,7 @@ def stores() -> Iterator[Stores]:
     """PostgreSQL and Valkey of this session. Never those of DATABASE_URL and REDIS_URL, because tests empty them."""
     with temporary_data_dir() as data_dir, Stores(data_dir, environ={}) as running:
         wait_for_disk(running.postgres, False)
+        spare(running.postgres)
         yield running
 
 

@@ -67,13 +67,18 @@ def test_every_block_names_its_language(document: Path) -> None:
     assert "" not in languages
 
 
-def test_the_readme_and_then_the_tutorial(installation: Installation) -> None:
+def test_the_readme(installation: Installation) -> None:
     with reader_in(installation.data_dir.parent) as reader:
         reader.read(README, STEP_S)
-        reader.read(TUTORIAL, STEP_S)
 
 
 @pytest.mark.slow  # dozens of commands, each of which starts a Python
+def test_the_tutorial(installation: Installation) -> None:
+    with reader_in(installation.data_dir.parent, ". .venv/bin/activate", ". data/aegis.env") as reader:
+        reader.read(TUTORIAL, STEP_S)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("document", [path for path in HOWTOS if path != DEPLOY], ids=lambda path: path.name)
 def test_a_howto(installation: Installation, document: Path) -> None:
     if not any(block.language in SHELL_LANGUAGES for block in blocks_of(document)):

@@ -14,7 +14,6 @@ import psycopg2
 from sqlalchemy.engine import make_url
 
 from aegis_worker.lab.embedded.stack import Stores
-from aegis_worker.persistence import migrate
 from aegis_worker.persistence.api_keys import create_key
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import load_settings
@@ -46,18 +45,15 @@ class Shop:
 
 
 @contextmanager
-def raw_shop(stores: Stores, folder: Path, **settings: str) -> Iterator[Shop]:
-    """The shop, while its API runs under these settings. The log lies in `folder`."""
+def raw_shop(stores: Stores, template: str, folder: Path, **settings: str) -> Iterator[Shop]:
+    """The shop, while its API runs under these settings, on a database made from `template`. The log lies in `folder`."""
     url = make_url(stores.postgres.url).set(drivername="postgresql")
     name = f"raw_{uuid4().hex[:12]}"
     admin = psycopg2.connect(url.set(username="postgres").render_as_string(hide_password=False))
     admin.autocommit = True
-    admin.cursor().execute(f"CREATE DATABASE {name} OWNER aegis")
+    admin.cursor().execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER aegis")
     admin.close()
     database_url = url.set(database=name).render_as_string(hide_password=False)
-    migrate.upgrade(
-        url.set(database=name, drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    )
     gateways = {
         f"AEGIS_SANDBOX_{letter}_{what}": value
         for letter in "AB"

@@ -18,6 +18,7 @@ from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 from support.checkout import CHECKOUT
 from support.installation import LEASE_S, Installation
+from support.spare_postgres import spare
 from support.waiting_for_disks import wait_for_disk
 
 
@@ -66,6 +67,7 @@ def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
     server = EmbeddedPostgres(folder / "postgresql")
     server.start()
     wait_for_disk(server, False)
+    spare(server)
     yield server
     server.stop()
 

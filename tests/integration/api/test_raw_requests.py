@@ -21,7 +21,7 @@ CHUNKED = b"Transfer-Encoding: chunked"
 
 @pytest.fixture(scope="module")
 def shop(stores: Stores, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with raw_shop(stores, tmp_path_factory.mktemp("raw")) as opened:
+    with raw_shop(stores, migrated_template, tmp_path_factory.mktemp("raw")) as opened:
         yield opened
 
 

@@ -32,7 +32,9 @@ SOON_S = 30.0
 
 @pytest.fixture
 def shop(stores: Stores, migrated_template: str, tmp_path: Path) -> Iterator[Shop]:
-    with raw_shop(stores, tmp_path, AEGIS_WEB_WORKERS="2", AEGIS_BODY_WITHIN_S="60") as opened:
+    with raw_shop(
+        stores, migrated_template, tmp_path, AEGIS_WEB_WORKERS="2", AEGIS_BODY_WITHIN_S="60"
+    ) as opened:
         yield opened
 
 

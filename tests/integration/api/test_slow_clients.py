@@ -31,7 +31,12 @@ THREADS = 8
 def shop(stores: Stores, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("slow")
     with raw_shop(
-        stores, folder, AEGIS_BODY_WITHIN_S="3", AEGIS_WEB_THREADS=str(THREADS), AEGIS_WEB_WORKERS="1"
+        stores,
+        migrated_template,
+        folder,
+        AEGIS_BODY_WITHIN_S="3",
+        AEGIS_WEB_THREADS=str(THREADS),
+        AEGIS_WEB_WORKERS="1",
     ) as opened:
         yield opened
 

@@ -26,18 +26,23 @@ __all__ = ["aegis"]
 pytestmark = pytest.mark.usefixtures("durable")
 
 
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A gateway that answers."""
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
-def sandbox(
-    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Sandbox]:
+def installation(
+    database_url: str, redis_url: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An installation in which everything answers, except workers and beat."""
     install(monkeypatch, database_url, REDIS_URL=redis_url)
-    with running_sandbox(tmp_path) as running:
-        for name in ("AEGIS_SANDBOX_A", "AEGIS_SANDBOX_B"):
-            monkeypatch.setenv(f"{name}_URL", running.url)
-            monkeypatch.setenv(f"{name}_KEY", API_KEY)
-            monkeypatch.setenv(f"{name}_WEBHOOK_SECRET", "whsec_sandbox")
-        yield running
+    for name in ("AEGIS_SANDBOX_A", "AEGIS_SANDBOX_B"):
+        monkeypatch.setenv(f"{name}_URL", sandbox.url)
+        monkeypatch.setenv(f"{name}_KEY", API_KEY)
+        monkeypatch.setenv(f"{name}_WEBHOOK_SECRET", "whsec_sandbox")
 
 
 @pytest.fixture(autouse=True)
@@ -297,13 +302,13 @@ def test_dead_webhooks_are_a_warning(aegis: Aegis, database: Database) -> None:
 
 
 def test_one_gateway_down_is_a_warning_and_all_down_a_failure(
-    aegis: Aegis, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    aegis: Aegis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aegis("relay", "--once")
     monkeypatch.setenv("AEGIS_SANDBOX_B_URL", "http://127.0.0.1:1")
     ran = aegis("doctor", "--json")
     assert (ran.exit_code, list(found(ran))) == (0, ["gateway sandbox_b"])
-    sandbox.kill()
+    monkeypatch.setenv("AEGIS_SANDBOX_A_URL", "http://127.0.0.1:1")
     ran = aegis("doctor", "--json")
     assert (ran.exit_code, found(ran)["gateways"]["verdict"]) == (1, "fail")
 

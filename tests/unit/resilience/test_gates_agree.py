@@ -87,7 +87,7 @@ class _Both:
 
 # Not made smaller when it fails: that takes minutes.
 @settings(
-    max_examples=20,
+    max_examples=10,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
