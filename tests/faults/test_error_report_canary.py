@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 import sentry_sdk
 import structlog
 from support.api_client import start_api
+from support.sentry_server import SentryServer, a_sentry_server
 
-from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs
 
 pytestmark = pytest.mark.row(61)
@@ -25,40 +22,9 @@ CANARIES = (IP, EMAIL, TOKEN, KEY, REFERENCE, "canary%40shop.example", "4111")
 
 
 @pytest.fixture
-def reports() -> Iterator[list[dict[str, Any]]]:
-    """What a server like Sentry's was sent: the events of all envelopes, once `sent_to` has been called."""
-    received: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            received.extend(json.loads(line) for line in body.splitlines() if line.startswith(b"{"))
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    configure_error_reports(f"http://key@127.0.0.1:{server.server_port}/1", "test")
-    try:
-        yield received
-    finally:
-        sentry_sdk.init(default_integrations=False)
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def events_of(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    sentry_sdk.flush(timeout=20)
-    return [report for report in reports if "level" in report]
+def reports() -> Iterator[SentryServer]:
+    with a_sentry_server() as server:
+        yield server
 
 
 def canaries_in(events: list[dict[str, Any]]) -> set[str]:
@@ -68,7 +34,7 @@ def canaries_in(events: list[dict[str, Any]]) -> set[str]:
 
 @pytest.mark.slow
 def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
-    database_url: str, break_in: Callable[..., None], reports: list[dict[str, Any]]
+    database_url: str, break_in: Callable[..., None], reports: SentryServer
 ) -> None:
     shop = start_api(database_url).merchant()
     break_in("ALTER TABLE payments RENAME COLUMN description TO description_of_before")
@@ -91,7 +57,7 @@ def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
         ),
     ]
     assert [answer.status_code for answer in answers] == [500] * 3
-    events = events_of(reports)
+    events = reports.events()
     assert {event["request"]["method"] for event in events if "request" in event} == {"GET", "POST"}
     assert all(event["request"]["url"].endswith("/v1/payments") for event in events if "request" in event)
     assert any("does not exist" in json.dumps(event.get("exception")) for event in events)
@@ -107,7 +73,7 @@ def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
 
 
 def test_what_an_error_a_log_line_and_a_breadcrumb_say_is_reported_without_personal_data(
-    reports: list[dict[str, Any]],
+    reports: SentryServer,
 ) -> None:
     configure_logs("INFO")
     log = structlog.get_logger("aegis_worker.test")
@@ -125,14 +91,14 @@ def test_what_an_error_a_log_line_and_a_breadcrumb_say_is_reported_without_perso
     except ValueError as error:
         sentry_sdk.capture_exception(error)
     sentry_sdk.capture_message(f"posted {url} for {EMAIL}")
-    events = events_of(reports)
+    events = reports.events()
     assert len(events) >= 3
     assert "call failed" in json.dumps(events)
     assert canaries_in(events) == set()
 
 
 def test_secrets_that_stand_in_an_error_a_log_line_or_a_header_are_in_no_report(
-    reports: list[dict[str, Any]],
+    reports: SentryServer,
 ) -> None:
     secrets = {
         "card": "5555341244441115",
@@ -150,7 +116,7 @@ def test_secrets_that_stand_in_an_error_a_log_line_or_a_header_are_in_no_report(
             raise ValueError(f"cvv: 737, {what}: {secret}")
         except ValueError as error:
             sentry_sdk.capture_exception(error)
-    text = json.dumps(events_of(reports))
+    text = json.dumps(reports.events())
     assert text.count("[hidden]") > len(secrets)
     assert [
         found for found in ("555534", "cvv: 737", "kkkkk", "ooooo", "wwwww", "sssss") if found in text
