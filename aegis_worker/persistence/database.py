@@ -15,8 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from aegis_worker.errors import DatabaseUnavailable, DatabaseUnusable, LockTimeout
-from aegis_worker.observability.traced_statements import trace_statements
-from aegis_worker.observability.tracing import TRACING
 from aegis_worker.settings import Settings
 
 from .engines import new_engine
@@ -75,8 +73,6 @@ class Database:
         self.engine = engine
         event.listen(engine, "handle_error", _leave_a_stale_session)
         event.listen(engine, "handle_error", _keep_values_out)
-        if TRACING.on:
-            trace_statements(engine)
 
     @classmethod
     def connect(
@@ -128,9 +124,6 @@ class Database:
 
         It is repeated, and raises, as in `run`, so it must be as safe to repeat.
         """
-        if TRACING.current is not None:
-            with TRACING.inside(statement.name, "postgresql"):
-                return self._repeated(lambda: self._alone(statement, values, lock_timeout_ms))
         return self._repeated(lambda: self._alone(statement, values, lock_timeout_ms))
 
     def _repeated(self, attempt: Callable[[], T]) -> T:

@@ -24,6 +24,9 @@ import psycopg2
 from psycopg2.extensions import connection as DriverConnection
 from psycopg2.extensions import cursor as DriverCursor
 
+from aegis_worker.observability.traced_statements import statement_name
+from aegis_worker.observability.tracing import TRACING
+
 _LOOK_EVERY_S, _OVERSLEPT_S = 0.25, 1.0
 _CONNECT_S = 3
 
@@ -82,8 +85,12 @@ class WatchedCursor(DriverCursor):
 
     def execute(self, query: Any, vars: Any = None) -> None:
         """As psycopg2 has it. Raises SilentServer."""
-        with self.connection.wait:
-            super().execute(query, vars)
+        if TRACING.current is None:
+            with self.connection.wait:
+                super().execute(query, vars)
+        else:
+            with TRACING.inside(statement_name(query), "postgresql"), self.connection.wait:
+                super().execute(query, vars)
 
     def executemany(self, query: Any, vars_list: Any) -> None:
         """As psycopg2 has it: a statement for each. Raises SilentServer."""

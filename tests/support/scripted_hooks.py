@@ -23,7 +23,9 @@ class CrowdedOut(Exception):
 
 
 class ScriptedHooks:
-    """`scripts`: by point, its hooks by name. One that raises has failed; `policies` by point where not the usual ones."""
+    """`scripts`: by point, its hooks by name. One that raises has failed; `policies` by point where not the usual ones.
+    `takes_ms`: how long each is said to have run.
+    """
 
     def __init__(
         self, scripts: Mapping[Point, Mapping[str, Scripted]], policies: Mapping[Point, Any] | None = None
@@ -32,6 +34,7 @@ class ScriptedHooks:
         self.policies = policies or {}
         self.asked: list[tuple[str, Any]] = []
         self.closed = False
+        self.takes_ms = 1.0
 
     def has(self, point: Point) -> bool:
         return bool(self.scripts.get(point))
@@ -63,5 +66,5 @@ class ScriptedHooks:
         except CrowdedOut:
             return Said(name, None, "was not asked in time", 0.0, policy, crowded_out=True)
         except Exception as error:
-            return Said(name, None, f"raised {type(error).__name__}", 1.0, policy)
-        return Said(name, answer, None, 1.0, policy)
+            return Said(name, None, f"raised {type(error).__name__}", self.takes_ms, policy)
+        return Said(name, answer, None, self.takes_ms, policy)

@@ -35,8 +35,15 @@ def listeners_of(hooks: Hooks) -> tuple[Listener, ...]:
     return tuple(Listener(name, point) for point in _HEAR for name in hooks.names(point))
 
 
+def hears(point: str, event: PublishedEvent) -> bool:
+    """Whether a hook of this point is told of the event."""
+    return point == Point.LISTEN or (event.type in _ENDS and _ends_one(event))
+
+
 def context_of(point: str, event: PublishedEvent) -> Struct | None:
     """What a hook of this point is told of the event; None where it isn't told of it."""
+    if not hears(point, event):
+        return None
     return _heard(event) if point == Point.LISTEN else _ended(event)
 
 
@@ -76,9 +83,7 @@ def _heard(event: PublishedEvent) -> EventFacts:
     )
 
 
-def _ended(event: PublishedEvent) -> OperationEnded | None:
-    if event.type not in _ENDS or not _ends_one(event):
-        return None
+def _ended(event: PublishedEvent) -> OperationEnded:
     operation, outcome = _ENDS[event.type]
     return OperationEnded(
         event_id=event.id,

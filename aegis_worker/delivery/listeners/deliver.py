@@ -30,11 +30,12 @@ log = structlog.get_logger(__name__)
 
 # How long one telling may take at most, whatever the hook's own limit is. A lease is longer.
 LONGEST_S = 30.0
-# Deliveries of one hook that a run takes at once.
-_OF_EACH = 64
+# Deliveries of one hook that a run takes at once: many, which costs least for each, once hooks have shown that they are
+# quick. What a slow hook has not heard in time is put back, which costs a write.
+_OF_EACH, _OF_EACH_QUICK = 64, 256
 # How many of them are on their way to the hook's processes: more where it is quick, so that these needn't wait, and no more
 # than it can have heard long before LONGEST_S.
-_FEWEST_AT_ONCE, _MOST_AT_ONCE, _HEARD_WITHIN_MS = 2, 32, LONGEST_S * 500
+_FEWEST_AT_ONCE, _MOST_AT_ONCE, _HEARD_WITHIN_MS = 2, 128, LONGEST_S * 500
 _LOOK_AGAIN_S, _GATHER_S = 0.2, 0.01
 
 
@@ -135,7 +136,9 @@ class _Run:
         if not free:
             return
         tell_before_s = clock_s() + self._lease_s - LONGEST_S
-        claim = partial(hook_rows.claim, listeners=free, of_each=_OF_EACH, lease_s=self._lease_s)
+        are_quick = all(self._rounds[listener].at_once == _MOST_AT_ONCE for listener in free)
+        of_each = _OF_EACH_QUICK if are_quick else _OF_EACH
+        claim = partial(hook_rows.claim, listeners=free, of_each=of_each, lease_s=self._lease_s)
         claimed = self._database.run(claim)
         self._found.difference_update(free)
         self._claimed += len(claimed)

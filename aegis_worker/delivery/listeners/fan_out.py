@@ -13,7 +13,7 @@ from aegis_worker.persistence import hook_rows
 from aegis_worker.persistence.hook_rows import Listener
 from aegis_worker.persistence.published import PublishedEvent
 
-from .contexts import context_of, listeners_of
+from .contexts import hears, listeners_of
 
 
 class HookFanOut(Sink):
@@ -34,6 +34,6 @@ class HookFanOut(Sink):
             (listener, event)
             for event in events
             for listener in self._listeners
-            if context_of(listener.point, event) is not None
+            if hears(listener.point, event)
         ]
         return hook_rows.make(connection, wanted) if wanted else 0

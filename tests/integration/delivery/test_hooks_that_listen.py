@@ -210,6 +210,23 @@ def test_a_slow_hook_holds_up_no_other(outbox: Callable[..., Outbox], database: 
     assert ours.waiting() == []
 
 
+@pytest.mark.parametrize(("takes_ms", "portions"), [(1.0, 3), (500.0, 5)])
+def test_a_hook_that_is_quick_is_told_in_larger_portions_than_one_that_is_not(
+    outbox: Callable[..., Outbox], database: Database, takes_ms: float, portions: int
+) -> None:
+    ours = outbox({Point.LISTEN: {"a": takes}})
+    ours.hooks.takes_ms = takes_ms
+    for _ in range(200):
+        a_payment(database, events=STORY[:1])
+    while ours.drain().more:
+        pass
+    with statements_of(database) as asked:
+        assert ours.tell().delivered == 200
+    claims = [statement for statement in asked if "EXECUTE hook_claim" in statement]
+    assert len(claims) == portions  # the last of which finds nothing
+    assert ours.waiting() == []
+
+
 def test_a_worker_that_dies_while_a_hook_is_told_has_it_told_again(
     outbox: Callable[..., Outbox], database: Database
 ) -> None:
