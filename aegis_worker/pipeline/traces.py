@@ -66,7 +66,7 @@ def left(job_ids: Iterable[str], how: str) -> None:
 def called(held: Held, answer: Answer, outcome: str) -> None:
     """A call to a gateway is over."""
     job, subject = held.work.job, held.work.subject
-    if not TRACING.on or job.trail.traceparent is None:
+    if job.trail.traceparent is None:
         return
     began_ns = since_1970_ns(clock_s() - answer.asked_at_s)
     span = TRACING.span(

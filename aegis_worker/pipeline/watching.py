@@ -13,6 +13,7 @@ from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, EventType
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.observability.metrics.table import CALLS, END_TO_END, PAYMENTS, RETRIES
 from aegis_worker.observability.telling import TELLING
+from aegis_worker.observability.tracing import TRACING
 from aegis_worker.resilience.permits import STATUS
 
 from . import traces
@@ -22,21 +23,22 @@ from .work import Answer
 
 def heard(held: Held, answer: Answer) -> None:
     """A call to a gateway is over."""
-    work = held.work
-    traces.called(held, answer, word_of(answer.outcome))
+    work, subject = held.work, held.work.subject
+    if TRACING.on:
+        traces.called(held, answer, word_of(answer.outcome))
     if METER.on:
-        operation = STATUS if answer.looked_up else work.subject.operation.value
+        operation = STATUS if answer.looked_up else subject.operation.value
         METER.timing(
             CALLS,
             answer.latency_ms / 1000,
-            work.subject.gateway,
+            subject.gateway,
             operation,
             word_of(answer.outcome),
             traceparent=work.job.trail.traceparent,
         )
     if not TELLING.wants("attempt", work.payment.id):
         return
-    subject, outcome = work.subject, answer.outcome
+    outcome = answer.outcome
     TELLING.tell(
         "gateway answered",
         work.job.trail,
@@ -57,7 +59,8 @@ def written(changes: Iterable[tuple[Held, Change]]) -> None:
     for held, change in changes:
         job = held.work.job
         for event in change.events:
-            _count_event(job, change, event)
+            if METER.on:
+                _count_event(job, change, event)
             _tell_event(job, change, event)
         if change.answered is not None and change.answered.sent_again:
             METER.increment(RETRIES, change.answered.gateway, "repeat")
@@ -65,8 +68,6 @@ def written(changes: Iterable[tuple[Held, Change]]) -> None:
 
 
 def _count_event(job: ClaimedJob, change: Change, event: Event) -> None:
-    if not METER.on:
-        return
     payment = change.payment
     if event.type is EventType.RETRY_ATTEMPTED and change.opened is not None:
         METER.increment(RETRIES, change.opened.gateway, "failover")

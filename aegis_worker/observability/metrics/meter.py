@@ -89,8 +89,8 @@ class Meter:
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._batch = Batch()
-        self._pid = 0
-        self._wake = threading.Event()
+        self._has_begun = False
+        os.register_at_fork(after_in_child=self._begin_anew)
 
     @property
     def wants_gauges(self) -> bool:
@@ -108,21 +108,21 @@ class Meter:
             return
         key = (metric, labels)
         with self._lock:
-            counts = self._begun().counts
+            if not self._has_begun:
+                self._begin()
+            counts = self._batch.counts
             if key in counts or len(counts) < _MOST_SERIES:
                 counts[key] = counts.get(key, 0) + by
 
-    def timing(self, metric: Metric, seconds: float, *labels: str, traceparent: str | None = None) -> None:
-        """Something took so long. `traceparent`: of its trace, where it has one, as an example of the metric."""
-        self.histogram(metric, seconds, *labels, traceparent=traceparent)
-
     def histogram(self, metric: Metric, value: float, *labels: str, traceparent: str | None = None) -> None:
-        """One more value."""
+        """One more value. `traceparent`: of its trace, where it has one, as an example of the metric."""
         if not self.on:
             return
         key = (metric, labels)
         with self._lock:
-            distributions = self._begun().distributions
+            if not self._has_begun:
+                self._begin()
+            distributions = self._batch.distributions
             found = distributions.get(key)
             if found is None:
                 if len(distributions) >= _MOST_SERIES:
@@ -133,11 +133,16 @@ class Meter:
                 _, found.trace_id, found.span_id, _ = traceparent.split("-")
                 found.traced = value
 
+    # Something took so many seconds.
+    timing = histogram
+
     def gauge(self, metric: Metric, value: float, *labels: str) -> None:
         """It stands at so much now. For sinks that want gauges."""
         if self.on:
             with self._lock:
-                self._begun().gauges[metric, labels] = value
+                if not self._has_begun:
+                    self._begin()
+                self._batch.gauges[metric, labels] = value
 
     def flush(self) -> None:
         """Hand over what was measured since the last time. Never raises."""
@@ -152,18 +157,20 @@ class Meter:
                 except Exception:
                     log.exception("metrics not sent")
 
-    def _begun(self) -> Batch:
-        """The batch; the first to measure in a process starts the thread, which does not survive a fork."""
-        if self._pid != os.getpid():
-            self._pid, self._batch = os.getpid(), Batch()
-            self._sending = threading.Lock()
-            threading.Thread(target=self._flush_forever, name="metrics", daemon=True).start()
-            atexit.register(self.flush)
-        return self._batch
+    def _begin(self) -> None:
+        """Start the thread that hands over: the first to measure in a process does so."""
+        self._has_begun = True
+        threading.Thread(target=self._flush_forever, name="metrics", daemon=True).start()
+        atexit.register(self.flush)
+
+    def _begin_anew(self) -> None:
+        """After a fork, in the child: threads are not copied, and what the parent counted is its own to tell."""
+        self._lock, self._sending = threading.Lock(), threading.Lock()
+        self._batch, self._has_begun = Batch(), False
 
     def _flush_forever(self) -> None:
         pause = threading.Event()
-        while self.on and self._pid == os.getpid():
+        while self.on:
             pause.wait(self._every_s)
             self.flush()
 

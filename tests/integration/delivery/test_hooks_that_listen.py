@@ -210,6 +210,7 @@ def test_a_slow_hook_holds_up_no_other(outbox: Callable[..., Outbox], database: 
     assert ours.waiting() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("takes_ms", "portions"), [(1.0, 3), (500.0, 5)])
 def test_a_hook_that_is_quick_is_told_in_larger_portions_than_one_that_is_not(
     outbox: Callable[..., Outbox], database: Database, takes_ms: float, portions: int
