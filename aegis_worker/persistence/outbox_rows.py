@@ -72,7 +72,7 @@ class OutboxClaim:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """`removed`: rows that were still ours and are gone. `freed`: rows that had been put off behind them, due now."""
+    """`removed`: rows that were still ours and are gone. `freed`: rows behind them that wait for nobody, due now."""
 
     removed: int
     freed: int

@@ -153,7 +153,7 @@ def test_other_data_waits_until_the_confirm_under_way_has_ended(shop: SandboxSho
 
 
 def test_whoever_comes_late_is_told_how_the_payment_stands(shop: SandboxShop) -> None:
-    shop.pay("tok_sdk_1")
+    shop.pay("tok_sdk_3")
     brought = shop.brought_back()
     assert eventually(lambda: shop.at_gateway == ["failed"])
     shop.work()

@@ -115,7 +115,8 @@ def test_nobody_waits_beyond_the_bound_for_a_breaker_that_stays_open_for_longer(
 
 
 def test_a_hop_that_is_refused_halfway_gives_its_probe_permits_back(database: Database, gated: Any) -> None:
-    probing = BreakerLimits(consecutive_failures=2, open_s=0.1, max_open_s=0.1, open_jitter=0.0)
+    # Long enough for a busy machine to be refused before the breaker lets a probe through.
+    probing = BreakerLimits(consecutive_failures=2, open_s=1.5, max_open_s=1.5, open_jitter=0.0)
     gateway = ScriptedGateway("a", steps=ALL_STEPS, breaker=probing)
     parts = gated(gateway)
     trip(parts, "a", "process")
@@ -129,7 +130,7 @@ def test_a_hop_that_is_refused_halfway_gives_its_probe_permits_back(database: Da
 
     gateway.initiating = initiate
     payment_id = accept_one(database).payment.id
-    threading.Event().wait(0.15)
+    threading.Event().wait(1.55)
     run(parts, "payments")
     assert [attempt["operation"] for attempt in attempts_of(database, payment_id)] == ["initiate"]
     assert parts.gates.views()["a"]["process"].probes_out == 0
