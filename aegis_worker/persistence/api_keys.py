@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
@@ -20,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from aegis_worker.domain.modes import MODES, Mode
-from aegis_worker.errors import InvalidApiKey, NotFound
+from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, NotFound
 from aegis_worker.ids import API_KEY, new_id
 
 from . import audit_log
@@ -130,7 +131,9 @@ def authenticate(database: Database, key: str) -> Holder:
     if row is None:
         raise InvalidApiKey("unknown or revoked API key")
     if row.is_used_anew:
-        database.run(lambda tx: _note_use(tx, row.id))
+        # Where PostgreSQL takes no writes now, whoever only reads is served all the same.
+        with suppress(DatabaseUnavailable):
+            database.run(lambda tx: _note_use(tx, row.id))
     mode = None if row.role == "operator" else _mode_of(key)
     return Holder(row.id, row.role, row.merchant_id, row.label, mode, frozenset(row.scopes))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, make_url, select
 from support.api_client import start_api
 
 from aegis_api.http.auth import KnownKeys
@@ -88,6 +88,15 @@ def test_a_revoked_key_is_refused_and_stays_listed(database: Database) -> None:
     assert listed.revoked_at is not None
     revoke_key(database, key_id)
     assert list_keys(database, "mer_a") == [listed]
+
+
+def test_a_key_is_good_where_its_use_can_not_be_noted(database: Database, database_url: str) -> None:
+    _, key = create_key(database, "shop", "web")
+    read_only = make_url(database_url).update_query_dict({"options": "-c default_transaction_read_only=on"})
+    writes_nothing = Database(create_engine(read_only))
+    assert authenticate(writes_nothing, key).merchant_id == "shop"
+    writes_nothing.dispose()
+    assert list_keys(database)[0].last_used_at is None
 
 
 def test_a_key_that_does_not_exist_can_not_be_revoked(database: Database) -> None:
