@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.decisions import Decision
+from aegis_worker.domain.payment import Payment
 from aegis_worker.errors import InvalidState, ReferenceTaken, ResolutionRefused
 from aegis_worker.persistence import audit_log, decisions
 from aegis_worker.persistence.record import record
@@ -75,16 +76,34 @@ def take_effect(
         raise InvalidState("the payment was frozen meanwhile; `rebuild` it first", ("rebuild",))
     if replaced is not None:
         decisions.take_out(connection, replaced)
-    says = looked.says if looked else []
+    details = _details(case, payment, resolution, looked, why, standing, replaced)
+    audit_log.append(
+        connection, actor=actor, action="payment.resolved", payment_id=payment.id, details=details
+    )
+    says, checked = (looked.says, looked.checked) if looked else ([], None)
+    changed = bool(events) and resolution.kind != "approve"
+    return Resolved(payment, job.id, checked, says, state_changed=changed, note=decided.note, took_effect=why)
+
+
+def _details(
+    case: Case,
+    payment: Payment,
+    resolution: Resolution,
+    looked: Looked | None,
+    why: TookEffect | None,
+    standing: Decision | None,
+    replaced: Decision | None,
+) -> dict[str, Any]:
+    """What the audit log keeps of it. `payment`: as it is now. `replaced`: the decision that stood until now."""
     details: dict[str, Any] = {
         "resolution": resolution.kind,
         "reason": resolution.reason,
         "evidence": resolution.evidence,
         "checked": looked.checked if looked else None,
         "took_effect": why,
-        "gateways_say": [as_json(said) for said in says],
+        "gateways_say": [as_json(said) for said in looked.says] if looked else [],
         "named": named(resolution),
-        "job": {"id": job.id, "was_in_review_because": job.reason},
+        "job": {"id": open_job(case).id, "was_in_review_because": open_job(case).reason},
         "before": summary(case.payment),
         "after": summary(payment),
     }
@@ -92,12 +111,7 @@ def take_effect(
         details["decided"] = {"by": standing.actor, "at": standing.made_at.isoformat()}
     elif replaced is not None and replaced.stands:
         details["in_place_of"] = told(replaced)
-    audit_log.append(
-        connection, actor=actor, action="payment.resolved", payment_id=payment.id, details=details
-    )
-    checked = looked.checked if looked else None
-    changed = bool(events) and resolution.kind != "approve"
-    return Resolved(payment, job.id, checked, says, state_changed=changed, note=decided.note, took_effect=why)
+    return details
 
 
 def outcome_of(

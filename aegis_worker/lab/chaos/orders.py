@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from aegis_worker.lab.demo.cast import PLAIN, Order
+from aegis_worker.lab.demo.cast import Order
 from aegis_worker.lab.demo.issuers import Issuer
+from aegis_worker.lab.demo.roles import PLAIN
 
 _TOKEN = "tok_visa"
 # In tens of minor units; scripted amounts of the sandbox begin at 900,001.

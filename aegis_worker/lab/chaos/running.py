@@ -21,7 +21,7 @@ from aegis_worker.lab.crash.load import Answered
 from aegis_worker.lab.crash.points import states
 from aegis_worker.lab.crash.schedule import Fault
 from aegis_worker.lab.crash.stage import Stage, last_lines
-from aegis_worker.lab.demo.cast import PLAIN
+from aegis_worker.lab.demo.roles import PLAIN
 
 from .experiment import Experiment, Strike
 from .facts import Facts, Injected, Paid, Struck, opened

@@ -9,8 +9,8 @@ from typing import Any
 from aegis_worker.audit.violations import Violation
 from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import TERMINAL, State
-from aegis_worker.lab.demo.cast import PLAIN, Role
 from aegis_worker.lab.demo.ledgers import Charge, compare
+from aegis_worker.lab.demo.roles import PLAIN, Role
 from aegis_worker.lab.demo.sink import Arrivals
 
 from .blame import STOPS

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from aegis_client import Answer
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import HookFailed, OperatorError
-from aegis_worker.lab.demo.cast import Order, Role
+from aegis_worker.lab.demo.cast import Order
+from aegis_worker.lab.demo.roles import Role
 from aegis_worker.terminal.api import Api, NotAnswered
 
 from . import disputes, merchants, payers

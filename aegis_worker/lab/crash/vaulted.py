@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aegis_worker.lab.demo.cast import PLAIN, Order
+from aegis_worker.lab.demo.cast import Order
+from aegis_worker.lab.demo.roles import PLAIN
 from aegis_worker.lab.demo.vaulted import CARD
 
 

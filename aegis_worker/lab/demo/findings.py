@@ -11,9 +11,9 @@ from typing import Any
 from aegis_worker.domain.transitions import TERMINAL, EventType, State
 from aegis_worker.lab.percentiles import percentiles
 
-from .cast import ENDS_AS, PLAIN
 from .ledgers import Comparison
 from .merchant import Posted
+from .roles import ENDS_AS, PLAIN
 from .sink import Arrivals
 from .vaulted import ENDS_AS as ENDS_OF_VAULTED
 from .vaulted import FAILS_OVER, Outage

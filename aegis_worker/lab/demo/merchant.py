@@ -18,8 +18,9 @@ from aegis_worker.lab.local.stopping import Stopped
 from aegis_worker.terminal.api import ENDED_JOB, Api
 from aegis_worker.terminal.output import progress, remark
 
-from .cast import Order, Step
+from .cast import Order
 from .payers import Payers
+from .roles import Step
 
 THREADS = 8
 _POLL_AT_MOST = 100

@@ -12,8 +12,8 @@ from aegis_worker.terminal.look_up import look_up
 from aegis_worker.terminal.output import duration, print_facts, print_table, remark
 from aegis_worker.terminal.story import print_attempts, print_events
 
-from .cast import PLAIN, ROLES
 from .findings import Findings, shown
+from .roles import PLAIN, ROLES
 from .vaulted import FAILS_OVER
 
 # The report tells one payment event by event: of the first of these roles that occurs. A charge whose answer was lost says

@@ -27,9 +27,10 @@ from aegis_worker.lab.crash.points import PointResult
 from aegis_worker.lab.crash.rehearsal import SHORT_TIMES, environment, rehearsed
 from aegis_worker.lab.crash.report import points_as_json
 from aegis_worker.lab.crash.schedule import Fault, schedule
-from aegis_worker.lab.demo.cast import PLAIN, Order, cast
+from aegis_worker.lab.demo.cast import Order, cast
 from aegis_worker.lab.demo.issuers import Issuer
 from aegis_worker.lab.demo.ledgers import Charge, Disputed
+from aegis_worker.lab.demo.roles import PLAIN
 from aegis_worker.lab.demo.sink import Arrivals
 from aegis_worker.lab.local.config_files import write_config
 from aegis_worker.lab.local.emulated import EMULATED

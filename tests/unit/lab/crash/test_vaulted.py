@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aegis_worker.lab.crash.load import ROLES
 from aegis_worker.lab.crash.vaulted import with_cards
-from aegis_worker.lab.demo.cast import PLAIN, cast
+from aegis_worker.lab.demo.cast import cast
 from aegis_worker.lab.demo.issuers import Issuer
+from aegis_worker.lab.demo.roles import PLAIN
 
 
 def test_of_the_plain_payments_some_bring_a_card_some_pay_by_a_kept_one_and_nothing_else_changes() -> None:

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from aegis_worker.ids import event_id
-from aegis_worker.lab.demo.cast import PLAIN, ROLES, Order, cast, posts
+from aegis_worker.lab.demo.cast import Order, cast, posts
 from aegis_worker.lab.demo.findings import Findings
 from aegis_worker.lab.demo.issuers import Issuer
 from aegis_worker.lab.demo.ledgers import Charge, Comparison, compare
 from aegis_worker.lab.demo.merchant import Posted
+from aegis_worker.lab.demo.roles import PLAIN, ROLES
 from aegis_worker.lab.demo.sink import Arrivals, Sink
 from aegis_worker.lab.demo.vaulted import FAILS_OVER, Outage
 from aegis_worker.lab.percentiles import percentiles
