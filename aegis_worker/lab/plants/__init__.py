@@ -66,7 +66,7 @@ PLANTS: dict[str, Plant] = {
             0,
         ),
         _decision(decisions.refusal_of_a_repeat_believed, "refusal-of-a-repeat-believed", "lagging", 2),
-        _decision(decisions.twins_not_looked_for, "twins-not-looked-for", "lagging", 2),
+        _decision(decisions.twins_not_looked_for, "twins-not-looked-for", "lagging", 1),
         _decision(
             decisions.silent_gateway_given_up,
             "silent-gateway-given-up",
