@@ -191,7 +191,7 @@ def number_requests(app: Flask) -> None:
 
 
 def _log(response: Response) -> None:
-    # A line in the log costs a tenth of accepting a payment, so an ordinary request is logged at DEBUG only.
+    # A line in the log costs several per cent of accepting a payment, so an ordinary request is logged at DEBUG only.
     duration_s = time.perf_counter() - g.started
     if METER.on:
         rule = route_of(asked()) or "none"
