@@ -27,8 +27,9 @@ _AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 # A limit of waits, not an expectation.
 _WITHIN_MS = 30_000
-# Chromium says so of a page whose status is 4xx, which is how the console refuses. Of all else `_answered` tells.
-_STATUS = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+# Chromium says so of a page whose status is 4xx, which is how the console refuses, and of one that breaks, which `open`
+# has to expect. Of all else `_answered` tells.
+_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|500)")
 
 
 @contextmanager
@@ -73,11 +74,11 @@ class Visit:
         if response.status >= 400 and not response.request.is_navigation_request():
             self.wrong.append(f"{response.status} of {response.url}")
 
-    def open(self, path: str = "/") -> Page:
-        """Go to a page of the console."""
+    def open(self, path: str = "/", *, status: int = 200) -> Page:
+        """Go to a page of the console, which answers with this status."""
         answer = self.page.goto(f"{self.url}/console{path}")
         assert answer is not None
-        assert answer.status == 200, (path, answer.status, answer.text()[:2000])
+        assert answer.status == status, (path, answer.status, answer.text()[:2000])
         return self.page
 
     @property

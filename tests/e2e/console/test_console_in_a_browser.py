@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,10 +19,12 @@ from support.reviews import doubtful, held_back, in_review
 from support.running_api import running_api
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.console_settings import ConsoleSettings
 from aegis_worker.domain.outcomes import Declined
 from aegis_worker.domain.people import Role
 from aegis_worker.domain.screening import Action
 from aegis_worker.lab.embedded.stack import Stores
+from aegis_worker.persistence.api_keys import list_keys
 from aegis_worker.pipeline.run import run
 
 PAGES = (
@@ -53,11 +56,16 @@ MARKUP = (
     "'\"--></textarea></script><x-x>oh</x-x><img src=/x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
 )
 SHORT = "<x-x>oh</x-x><img src=/x onerror=alert(1)>\"'"
+# Of the payment `broken`, so that its page alone breaks.
+AN_OUTCOME_THAT_IS_NONE = """
+INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, outcome, lease_epoch)
+SELECT id, 'process', 1, 'sandbox_a', id || '-p1', '', 'APPROVED', '[1]', 1 FROM payments WHERE reference = 'broken'
+"""
 FOR_ALL = ("/login", "/welcome")
 THEMES: tuple[Theme, ...] = ("light", "dark")
 WHY = "agreed with the shop by telephone"
-NOT_FOR_OPERATORS = re.compile("/people$")
-NOT_FOR_VIEWERS = re.compile("/(people|capture|cancel|refund|pause)$")
+NOT_FOR_OPERATORS = re.compile("/(people|revoke)$")
+NOT_FOR_VIEWERS = re.compile("/(people|capture|cancel|refund|pause|revoke)$")
 
 
 @dataclass(frozen=True)
@@ -67,19 +75,22 @@ class Full:
     url: str
     tokens: dict[str, str]
     payments: dict[str, str]
+    approval: str
+    key: str
 
     @property
     def pages(self) -> list[str]:
         """Every page that somebody logged in can open."""
         held = self.payments["held"]
-        of_payments = [f"/payments/{payment_id}" for payment_id in self.payments.values()]
+        of_payments = [f"/payments/{each}" for name, each in self.payments.items() if name != "broken"]
         reviews = [f"/reviews/{self.payments[name]}" for name in ("doubt", "held back", "charged")]
         orders = [
             f"/payments/{held}/capture",
             f"/payments/{held}/cancel",
             f"/payments/{self.payments['charged']}/refund",
         ]
-        return [*PAGES, *of_payments, *reviews, *orders]
+        others = [f"/approvals/{self.approval}", f"/keys/{self.key}/revoke"]
+        return [*PAGES, *of_payments, *reviews, *orders, *others]
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +106,18 @@ def full(
     url = shared_database.url
     with applications.of_a_test(), a_sink() as shop:
         shop.otherwise["/hooks"] = answers(500, MARKUP.encode())
-        api = start_api(url, ScriptedGateway("sandbox_a"), webhook_allow_private=True)
+        console = ConsoleSettings("", (), {"USD": 500})
+        api = start_api(url, ScriptedGateway("sandbox_a"), webhook_allow_private=True, console=console)
         api.merchant("mer_hooks").post("/v1/webhook-endpoints", json={"url": shop.url()})
         payments = payments_in_every_condition(api)
+        approval = a_refund_that_waits(api, payments["charged"])
+        key = str(list_keys(api.database)[0].id)
         roles: tuple[Role, ...] = ("viewer", "operator", "admin")
         tokens: dict[str, str] = {role: token_of_a_session(api, role, role) for role in roles}
         settings = {"AEGIS_WEBHOOK_ALLOW_PRIVATE": "true", "AEGIS_TWO_PERSON_ABOVE": "*:5000"}
         folder = tmp_path_factory.mktemp("console")
         with running_api(url, stores.valkey.url, folder, **settings) as running:
-            yield Full(f"http://127.0.0.1:{running.port}", tokens, payments)
+            yield Full(f"http://127.0.0.1:{running.port}", tokens, payments, approval, key)
     shared_database.empty()
 
 
@@ -121,7 +135,19 @@ def payments_in_every_condition(api: Api) -> dict[str, str]:
     no = Declined("do_not_honor", SHORT, MARKUP, gateway_ref=SHORT)
     run(pipeline(database, ScriptedGateway("sandbox_a", lambda request: no)), "payments")
     made["accepted"] = shop.accepted()["id"]
+    made["broken"] = shop.accepted(reference="broken")["id"]
+    database.run(lambda tx: tx.exec_driver_sql(AN_OUTCOME_THAT_IS_NONE))
     return made
+
+
+def a_refund_that_waits(api: Api, payment_id: str) -> str:
+    """The approval of a refund that one operator asked for."""
+    asked = api.operator(MARKUP[:90]).post(
+        f"/v1/ops/payments/{payment_id}/refunds",
+        json={"amount": 900, "reason": MARKUP},
+        headers={"Idempotency-Key": "refund-1"},
+    )
+    return str(asked.json["approval"]["id"])
 
 
 @pytest.mark.slow
@@ -140,6 +166,23 @@ def test_axe_finds_no_barrier_on_any_page_on_laptop_and_phone_light_and_dark(
                     if barriers := visit.barriers():
                         found[path, width, theme] = barriers
         assert not found, found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_axe_finds_no_barrier_on_a_page_that_says_no(browser: Browser, full: Full, status: int) -> None:
+    role, path = {
+        403: ("viewer", "/people"),
+        404: ("admin", "/nothing-here"),
+        500: ("admin", f"/payments/{full.payments['broken']}"),
+    }[status]
+    with visiting(browser, full.url, full.tokens[role], for_axe=True) as visit:
+        page = visit.open(path, status=status)
+        for (width, height), theme in product((LAPTOP, PHONE), THEMES):
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            assert visit.barriers() == [], (width, theme)
+            assert visit.overflows() <= 0, (width, theme)
 
 
 @pytest.mark.slow
