@@ -16,7 +16,7 @@ from .payment_filters import NAMES, Unreadable, filters_of, list_url
 
 blueprint = ConsoleBlueprint("console_views", __name__)
 
-_LONGEST_NAME = 40
+_LONGEST_NAME, _LONGEST_QUERY = 40, 2000
 
 
 @blueprint.route("/views", methods=["POST"])
@@ -43,5 +43,7 @@ def _save(view: SavedView) -> None:
         raise ResolutionRefused(f"A view's name has 1 to {_LONGEST_NAME} printable characters.")
     if not view.query:
         raise ResolutionRefused("Filter the list first: a view is saved with its filters.")
+    if len(view.query) > _LONGEST_QUERY:
+        raise ResolutionRefused("These filters are too long to be saved. Look for less text.")
     if not parts().web.database.run(lambda tx: view_rows.save(tx, person().user_id, view)):
         raise ResolutionRefused(f"You have {MOST_OF_A_USER} views. Forget one first.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from aegis_worker.domain.charges import given_back_charges, told_charges
 from aegis_worker.domain.holds import ASKED_FOR
@@ -18,6 +19,8 @@ from .violations import Bounds, Finding, Violation, gather
 
 # A gateway may be down when its payer's time is over, and it has to say that nothing was paid.
 _ACTION_STANDS_S = 86_400.0
+# With so many other payments a person knows enough; each is named in every other one's finding.
+_MOST_SHARED = 10
 _OPEN = ("queued", "running", "waiting", "review")
 
 
@@ -98,7 +101,7 @@ def _its_own_references(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
 
 
 def shared_among(subjects: Sequence[Subject]) -> list[Subject]:
-    """The subjects, each with the references that it shares with others of them as well."""
+    """The subjects, each with the references that it shares with others of them as well: a few, where there are many."""
     holders: dict[tuple[str, str], list[str]] = {}
     for subject in subjects:
         for reference in _references(subject):
@@ -108,12 +111,13 @@ def shared_among(subjects: Sequence[Subject]) -> list[Subject]:
 
 def _sharing(subject: Subject, holders: Mapping[tuple[str, str], Sequence[str]]) -> Subject:
     known = {(shared["gateway"], shared["gateway_ref"]) for shared in subject.shared}
-    found = [
+    every = (
         {"gateway": gateway, "gateway_ref": gateway_ref, "payment_id": other}
         for gateway, gateway_ref in sorted(_references(subject) - known)
         for other in holders[gateway, gateway_ref]
         if other != subject.payment.id
-    ]
+    )
+    found = list(islice(every, _MOST_SHARED))
     return replace(subject, shared=[*subject.shared, *found]) if found else subject
 
 

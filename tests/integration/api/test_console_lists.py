@@ -68,7 +68,13 @@ def test_a_view_is_saved_for_oneself_and_forgotten(api: Api) -> None:
 def test_a_view_needs_a_name_and_filters_and_there_are_not_many(api: Api) -> None:
     viewer = signed_in(api, "viewer")
     here = "/console/payments?state=FAILURE"
-    for fields in ({"name": "all"}, {"name": "", "state": "FAILURE"}, {"name": "x", "state": "LOST"}):
+    too_long = {"name": "x", "reference": "r" * 3000}
+    for fields in (
+        {"name": "all"},
+        {"name": "", "state": "FAILURE"},
+        {"name": "x", "state": "LOST"},
+        too_long,
+    ):
         assert viewer.post("/console/views", here, do="save", **fields).status_code == 422, fields
     token = viewer.token_of(here)
     for number in range(21):

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from support.attempts import an_attempt
 
-from aegis_worker.audit.checks import folded, net_charges, violations
+from aegis_worker.audit.checks import folded, net_charges, shared_among, violations
 from aegis_worker.audit.subjects import Subject
 from aegis_worker.audit.violations import INVARIANTS, Bounds, Finding, gather
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
@@ -226,3 +226,10 @@ def test_every_invariant_that_is_checked_may_stand_in_the_table() -> None:
 def test_an_id_tells_when_it_was_made() -> None:
     id_ = new_id("pay")
     assert first_id_at("pay", made_at(id_))[:16] == id_[:16]
+
+
+def test_a_reference_that_very_many_payments_share_is_told_with_a_few_of_them() -> None:
+    many = [dataclasses.replace(HEALTHY, payment=the_payment(id=f"pay_{number}")) for number in range(1000)]
+    for subject in shared_among(many):
+        assert 2 <= len(subject.shared) <= 20
+        assert subject.payment.id not in {each["payment_id"] for each in subject.shared}
