@@ -11,6 +11,7 @@ from aegis_worker.pipeline.work import Policy
 
 from . import charge as _charge  # noqa: F401
 from . import mixing as _mixing  # noqa: F401
+from .configurations_of_disputes import of_disputes
 from .configurations_of_ends import of_ends
 from .configurations_of_lives import of_lives
 from .configurations_of_orders import of_orders
@@ -148,5 +149,6 @@ _OF_CHARGE = (
     ),
 )
 CONFIGURATIONS: Mapping[str, Configuration] = {
-    one.name: one for one in (*_OF_CHARGE, *of_orders(POLICY), *of_ends(POLICY), *of_lives(POLICY))
+    one.name: one
+    for one in (*_OF_CHARGE, *of_orders(POLICY), *of_ends(POLICY), *of_lives(POLICY), *of_disputes(POLICY))
 }

@@ -8,13 +8,15 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.pipeline.work import Policy
 
 from . import orders as _orders  # noqa: F401
 from .rows_orders import Wanted
 from .setups import TERMS, Configuration, GatewaySetup, able
 
-_P = Operation.PROCESS
+_I, _P = Operation.INITIATE, Operation.PROCESS
+_B = GatewaySetup("b", able(_P))
 _HELD = replace(TERMS, capture_method="manual")
 _CAPTURE, _VOID, _REFUND = EntityKind.CAPTURE, EntityKind.VOID, EntityKind.REFUND
 _PART = 700
@@ -72,6 +74,33 @@ _WITH_EVENTS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (
         (Wanted(_REFUND, _PART),),
     ),
 )
+# A payer is sent away, so the door is closed behind them.
+_OF_DOORS: tuple[tuple[str, str, GatewaySetup, PaymentTerms], ...] = (
+    (
+        "payer-lagging",
+        "one step; may send the payer away; look-ups lag",
+        GatewaySetup("a", able(_P), "lagging", True),
+        TERMS,
+    ),
+    (
+        "payer-no-keys",
+        "one step, without keys; may send the payer away",
+        GatewaySetup("a", able(_P, keys_s=0), payer=True),
+        TERMS,
+    ),
+    (
+        "payer-steps-lagging",
+        "two steps; may send the payer away; look-ups lag",
+        GatewaySetup("a", able(_I, _P), "lagging", True),
+        TERMS,
+    ),
+    (
+        "payer-held",
+        "one step, funds are held; may send the payer away",
+        GatewaySetup("a", able(_P), payer=True),
+        _HELD,
+    ),
+)
 # A setting of ours, off unless it is switched on.
 _RELEASED = (
     "hold-released",
@@ -86,6 +115,10 @@ def of_ends(policy: Policy) -> tuple[Configuration, ...]:
     return (
         *(_ordered(policy, *one) for one in (*_OF_HOLDS, *_OF_SETTLING)),
         *(replace(_ordered(policy, *one), options={"events": True}) for one in _WITH_EVENTS),
+        *(
+            Configuration(name, about, "charge", (gateway, _B), policy, terms=terms)
+            for name, about, gateway, terms in _OF_DOORS
+        ),
         replace(_ordered(policy, *_RELEASED), release_before_s=_RELEASE_BEFORE_S),
     )
 

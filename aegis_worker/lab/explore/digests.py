@@ -43,6 +43,8 @@ def of_rows(rows: Rows) -> bytes:
             rows.told,
             rows.confirms,
             rows.hold_due_at,
+            rows.disputes,
+            rows.asking,
         )
     )
 
@@ -57,6 +59,7 @@ def of_ledger(ledger: Ledger) -> bytes:
             ledger.on_its_way,
             sorted(ledger.closed),
             ledger.mute_until,
+            ledger.contest,
         )
     )
 

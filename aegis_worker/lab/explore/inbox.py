@@ -33,19 +33,7 @@ def followed(rows: Rows, configuration: Configuration) -> Rows:
 
 
 def _followed(rows: Rows, event: Told, configuration: Configuration) -> Rows:
-    claimed = ClaimedEvent(
-        gateway=event.gateway,
-        account=None,
-        event_id="",
-        kind=event.kind,
-        reference=event.reference,
-        gateway_ref=event.ref,
-        amount=Money(event.minor, rows.payment.amount.currency),
-        tries=1,
-        claimed_until="",
-        is_over=False,
-    )
-    matched = _matched(rows, event)
+    claimed, matched = claimed_of(rows, event), matched_by(rows, event)
     status = decide(claimed, matched, "test").status
     if status == "waiting":
         return rows
@@ -57,6 +45,22 @@ def _followed(rows: Rows, event: Told, configuration: Configuration) -> Rows:
     waits = behind_a_job(claimed, matched).status == "waiting"
     after = rows if after is None else after
     return after if waits else _settled(after, event)
+
+
+def claimed_of(rows: Rows, event: Told) -> ClaimedEvent:
+    """The event as a worker claims it."""
+    return ClaimedEvent(
+        gateway=event.gateway,
+        account=None,
+        event_id="",
+        kind=event.kind,
+        reference=event.reference,
+        gateway_ref=event.ref,
+        amount=Money(event.minor, rows.payment.amount.currency),
+        tries=1,
+        claimed_until="",
+        is_over=False,
+    )
 
 
 def _is_behind_a_job(after: Rows | None, setup: GatewaySetup) -> bool:
@@ -73,7 +77,7 @@ def _settled(rows: Rows, event: Told) -> Rows:
     return replace(rows, told=tuple(others if event.is_odd else (*others, replace(event, waits=False))))
 
 
-def _matched(rows: Rows, event: Told) -> Matched:
+def matched_by(rows: Rows, event: Told) -> Matched:
     """The payment as the event finds it (`gateway_event_rows.match`)."""
     place = named_by(event.reference)
     if place is None or place[1] is None:

@@ -15,6 +15,8 @@ from msgspec.structs import replace
 from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation, charges
 
+from .contests import Contest
+
 Status = Literal["approved", "declined", "pending", "action"]
 
 
@@ -97,6 +99,7 @@ class Ledger(Struct, frozen=True):
     on_its_way: tuple[OnItsWay, ...] = ()
     closed: frozenset[int] = frozenset()
     mute_until: float = 0.0
+    contest: Contest | None = None
 
     def find(self, key: str, operation: Operation) -> Entry | None:
         """The latest call under the key."""

@@ -12,9 +12,11 @@ from aegis_worker.domain.outcomes import charges
 from .asking import ask_now
 from .charge import Charge, rechecks
 from .confirms import confirmed
+from .contesting import contested, disputed_otherwise, is_all_known
 from .events import told_of
 from .explorer import Explorer
 from .fates import settled_at_last
+from .holding import looks
 from .ledger import Ledger
 from .moves import Move, Step
 from .orders import placed, sweeps, word_of, wrong_with
@@ -37,6 +39,8 @@ class Life(Charge):
         yield from confirmed(explorer, world, left)
         yield from ordered(explorer, world)
         yield from sweeps(explorer, world)
+        yield from looks(explorer, world)
+        yield from contested(explorer, world, left)
         if left:
             rows = world.rows.value
             asked = explorer.once(("ask", world.rows.number), lambda: explorer.rows(ask_now(rows, 0.0)))
@@ -46,8 +50,9 @@ class Life(Charge):
     def is_at_rest(self, world: World) -> bool:
         """Nobody is at work, no job is to be done, and nothing is to be looked after."""
         rows = world.rows.value
-        is_settled = rows.job is not None or all(row.check_at is None for row in rows.entities)
-        return super().is_at_rest(world) and is_settled
+        is_looked_after = rows.hold_due_at is None and all(row.check_at is None for row in rows.entities)
+        is_settled = rows.job is not None or is_looked_after
+        return super().is_at_rest(world) and is_settled and is_all_known(world)
 
     def judge(self, explorer: Explorer, world: World) -> tuple[str, ...]:
         """As a charge, and what was ordered of it as orders are."""
@@ -55,6 +60,7 @@ class Life(Charge):
         wrong = list(super().judge(explorer, world))
         if _is_its_own_charge_known(rows, ledgers):
             wrong += wrong_with(_without_voids(rows), ledgers, is_marked=bool(world.marks))
+        wrong += disputed_otherwise(rows, ledgers)
         return tuple(dict.fromkeys(wrong))
 
 

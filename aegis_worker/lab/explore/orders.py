@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from aegis_worker.domain.entities import UNSETTLED, EntityKind, EntityStatus
+from aegis_worker.domain.gateway_keys import is_ordered
 from aegis_worker.domain.outcomes import Operation, Pending, charges
 from aegis_worker.domain.transitions import State
 
 from . import ordering
 from .asking import ask_now, swept_now
 from .charge import heard
+from .contesting import contested, disputed_otherwise, is_all_known
 from .events import are_owed, told_of
 from .explorer import Explorer
 from .fates import settled_at_last
@@ -51,6 +53,7 @@ class Orders:
                 yield Step(Move("order", "merchant", word_of(wanted[made])), 0, world._replace(rows=ordered))
         yield from sweeps(explorer, world)
         yield from looks(explorer, world)
+        yield from contested(explorer, world, left)
         yield from told_of(explorer, world, left)
         yield from _rechecks(explorer, world)
         if left:
@@ -66,12 +69,14 @@ class Orders:
         if world.is_awake or (rows.job is not None and rows.job.status != "review"):
             return False
         is_settled = all(row.check_at is None for row in rows.entities)
-        return rows.job is not None or (is_settled and rows.hold_due_at is None and not are_owed(world))
+        is_over = is_settled and rows.hold_due_at is None and not are_owed(world)
+        return is_all_known(world) and (rows.job is not None or is_over)
 
     def judge(self, explorer: Explorer, world: World) -> tuple[str, ...]:
         """See `wrong_with`."""
         ledgers = [ledger.value for ledger in world.ledgers]
-        return tuple(wrong_with(world.rows.value, ledgers, is_marked=bool(world.marks)))
+        rows = world.rows.value
+        return (*wrong_with(rows, ledgers, is_marked=bool(world.marks)), *disputed_otherwise(rows, ledgers))
 
 
 def sweeps(explorer: Explorer, world: World) -> Iterator[Step]:
@@ -249,7 +254,9 @@ def _done_more_than_once(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) 
             if row.entity.order.kind is kind and row.entity.order.origin == "merchant"
         )
         done = sum(
-            one.minor for one in entries if one.operation.value == kind.value and one.status == "approved"
+            one.minor
+            for one in entries
+            if one.operation.value == kind.value and one.status == "approved" and is_ordered(hop_of(one.key))
         )
         if done > ordered:
             yield f"I1: {done} {kind.value}d, {ordered} ordered"

@@ -20,6 +20,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 
 from .holds import hold_due
+from .rows_disputes import Asking, DisputeRow
 from .rows_orders import EntityRow, next_order
 from .rows_orders import written as entities_written
 from .rows_told import Told
@@ -59,7 +60,7 @@ class Rows(Struct, frozen=True):
     `job`: the open one. `made`: how many jobs there were. `outbox`: how many events were handed on. Events themselves are
     not kept: every write is held to what folding its events gives. `declines`: remembered of its card, by attempt, with
     their moment. `told`: what gateways told by themselves. `confirms`: what the payer brought back. `hold_due_at`: when
-    something is due about what is held; None where nothing is.
+    something is due about what is held; None where nothing is. `asking`: who asks about a dispute just now.
     """
 
     payment: Payment
@@ -72,6 +73,8 @@ class Rows(Struct, frozen=True):
     told: tuple[Told, ...] = ()
     confirms: tuple[KeptConfirm, ...] = ()
     hold_due_at: float | None = None
+    disputes: tuple[DisputeRow, ...] = ()
+    asking: tuple[Asking, ...] = ()
 
 
 def with_job(

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.changes import Change, goes_on_despite, rebased
+from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.outcomes import CHARGING_STEPS, charges
 from aegis_worker.domain.replay import fold
 from aegis_worker.domain.transitions import State
@@ -134,7 +135,18 @@ def broken(rows: Rows, change: Change) -> tuple[str, ...]:
     opened = change.opened
     if opened is not None and before.cancelling and opened.operation in CHARGING_STEPS:
         wrong.append("a step of a charge begins after the merchant's cancel")
+    if opened is not None and _pays_twice(change):
+        wrong.append("D15: a refund begins of what is known to be disputed, or given back by a dispute")
     return tuple(wrong)
+
+
+def _pays_twice(change: Change) -> bool:
+    """Whether it begins a refund that no merchant has forced, by what was known when it was decided."""
+    begun, payment = next((one.order for one in change.entities), None), change.payment
+    if begun is None or begun.kind is not EntityKind.REFUND or begun.forced:
+        return False
+    gone = payment.refunded_minor + payment.charged_back_minor + begun.amount_minor
+    return payment.disputed_minor > 0 or (payment.charged_back_minor > 0 and gone > payment.captured_minor)
 
 
 def _in_doubt(rows: Rows, change: Change) -> bool:

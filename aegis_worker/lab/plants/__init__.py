@@ -85,6 +85,14 @@ PLANTS: dict[str, Plant] = {
         ),
         _decision(decisions.hold_over_by_our_clock, "hold-over-by-our-clock", "hold-ends", 0),
         _decision(decisions.refund_sent_at_once, "refund-sent-at-once", "refund-waits", 0),
+        _decision(decisions.refund_into_a_dispute, "refund-into-a-dispute", "dispute-refund", 0),
+        _decision(
+            decisions.older_answer_about_a_dispute,
+            "older-answer-about-a-dispute",
+            "dispute",
+            1,
+            model.older_answer_about_a_dispute,
+        ),
         _decision(
             decisions.event_forgotten_behind_a_job,
             "event-forgotten-behind-a-job",

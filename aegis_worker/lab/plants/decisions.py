@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -12,11 +13,14 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import JobChange
+from aegis_worker.domain.disputes import Dispute, DisputeReport, KnownDispute
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.holds import hold_expired
 from aegis_worker.domain.outcomes import Declined, NotSent, Operation, Pending, Unknown, charges
-from aegis_worker.gateway_events import follow
+from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.gateway_events import disputes, follow
+from aegis_worker.gateway_events.decide import Unbelieved, heard
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
@@ -188,6 +192,33 @@ def hold_over_by_our_clock() -> Iterator[None]:
 def refund_sent_at_once() -> Iterator[None]:
     """A refund is sent without a look at whether its charge is settled."""
     with name_in(Refund, "before_sending", lambda room, work, charge: None):
+        yield
+
+
+@contextmanager
+def older_answer_about_a_dispute() -> Iterator[None]:
+    """What a gateway was asked earlier about a dispute undoes what it was asked later."""
+    with name_in(disputes, "heard", as_if_asked_last):
+        yield
+
+
+def as_if_asked_last(
+    payment: Payment,
+    known: KnownDispute | None,
+    gateway: str,
+    shown: DisputeReport,
+    asked_at: datetime,
+    new_id: str,
+) -> tuple[Dispute, list[Fact]] | Unbelieved:
+    """Whenever it was asked."""
+    latest = asked_at if known is None else max(asked_at, known.asked_at)
+    return heard(payment, known, gateway, shown, latest, new_id)
+
+
+@contextmanager
+def refund_into_a_dispute() -> Iterator[None]:
+    """A refund that waited is sent although its charge has been disputed meanwhile."""
+    with name_in(Refund, "unsent_because", lambda room, work, order: None):
         yield
 
 

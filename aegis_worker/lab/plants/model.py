@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from aegis_worker.domain.changes import Change, OpenAttempt
-from aegis_worker.lab.explore import charge, claiming, explorer, hands, inbox, writes
+from aegis_worker.lab.explore import charge, claiming, explorer, hands, inbox, rows_disputes, writes
 from aegis_worker.lab.explore.rows import JobRow, Rows, written
 
-from .decisions import taken_for_followed
+from .decisions import as_if_asked_last, taken_for_followed
 from .patching import name_in
 
 
@@ -90,6 +90,13 @@ def attempt_after_the_call() -> Iterator[None]:
         return written(rows, replace(change, opened=None), lease_s=lease_s, now=now)
 
     with name_in(writes, "written", late):
+        yield
+
+
+@contextmanager
+def older_answer_about_a_dispute() -> Iterator[None]:
+    """What a gateway was asked earlier about a dispute undoes what it was asked later."""
+    with name_in(rows_disputes, "heard", as_if_asked_last):
         yield
 
 

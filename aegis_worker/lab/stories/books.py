@@ -6,15 +6,20 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace as with_fields
 
-from aegis_worker.domain.outcomes import Lookup, Outcome
+from msgspec.structs import replace as with_contest
+
+from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.outcomes import Lookup, Outcome, Unknown
 from aegis_worker.errors import AegisError
-from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 from aegis_worker.lab.explore import ordering
+from aegis_worker.lab.explore.contesting import SILENT, contests_next
+from aegis_worker.lab.explore.contests import shown
 from aegis_worker.lab.explore.fates import Fate, fates_of_call, fates_of_look_up
 from aegis_worker.lab.explore.ledger import Ledger, passed
 from aegis_worker.lab.explore.releases import may_release_early, released
 from aegis_worker.lab.explore.rows_told import Told
-from aegis_worker.lab.explore.setups import GatewaySetup
+from aegis_worker.lab.explore.setups import TERMS, Configuration, GatewaySetup
 from aegis_worker.lab.explore.telling import odd_tellings, tellings
 
 from .clock import StoryClock
@@ -46,7 +51,7 @@ class Book:
             self._setup.config(), connect_timeout_s=0.0, timeout_s=self._setup.slowest_call_s
         )
         able = with_fields(self._setup.capabilities, bare_tokens=_ANY_TOKEN)
-        return StoryGateway(config, able, self.called, self.asked, come_by)
+        return StoryGateway(config, able, self.called, self.asked, come_by, self.disputed)
 
     def called(self, request: GatewayRequest) -> Outcome:
         """The call's fate. Raises LivedOtherwise where it can't have that one."""
@@ -62,6 +67,25 @@ class Book:
             fates_of_look_up(self.ledger, self._setup, query), f"the look-up of {query.reference}"
         )
         return fate.outcome  # type: ignore[return-value]
+
+    def disputed(self, query: DisputeQuery) -> DisputeLookup:
+        """How a dispute stands; nothing, where the story has it not answered."""
+        contest, fate = self.ledger.contest, self.fate
+        self.fate = None
+        if fate == SILENT:
+            return Unknown("no answer in time")
+        if contest is None or contest.status.value != fate:
+            raise LivedOtherwise(f"{query.dispute_ref} can't stand as told: {fate}")
+        return shown(contest, TERMS.amount.currency)
+
+    def dispute(self, how: str, configuration: Configuration) -> None:
+        """A dispute begins, or goes on. Raises LivedOtherwise where it can't."""
+        for contest, _ in contests_next(self.ledger, configuration):
+            if contest.status.value == how:
+                self._ledger = with_contest(self.ledger, contest=contest)
+                self._at_s = self._clock.now_s
+                return
+        raise LivedOtherwise(f"no dispute at {self._setup.name} can become {how}")
 
     def take_back(self, how: str, *, owes: bool) -> None:
         """What was done has failed after all. `owes`: its event comes later. Raises LivedOtherwise where it wasn't."""

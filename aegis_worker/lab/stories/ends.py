@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.disputes import Dispute
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.replay import differences as fold_differences
 from aegis_worker.lab.explore.ledger import Ledger
 from aegis_worker.lab.explore.rows import Rows
 from aegis_worker.persistence.attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.dispute_rows import dispute_from_row
 from aegis_worker.persistence.entity_rows import ENTITIES_AS_JSON, entities_from_json
 from aegis_worker.persistence.mapping import payment_from_row
 
@@ -26,6 +28,7 @@ _JOB = """
 SELECT operation, queue, status, claim_count, extract(epoch FROM run_at - clock_timestamp())::float8 AS due_in_s
 FROM jobs WHERE payment_id = %(id)s AND finished_at IS NULL
 """
+_DISPUTES = "SELECT * FROM disputes WHERE payment_id = %(id)s"
 _OUTBOX = "SELECT count(*) AS told FROM outbox WHERE payment_id = %(id)s"
 
 
@@ -39,6 +42,7 @@ def explored_end(rows: Rows, ledgers: Sequence[Ledger]) -> End:
         "due": None if job is None or job.status != "waiting" else job.run_at,
         "not handed on": rows.payment.version - rows.outbox,
         "orders": [_order(row.entity) for row in rows.entities],
+        "disputes": [_dispute(row.dispute) for row in rows.disputes],
         "ledgers": [_ledger(ledger) for ledger in ledgers],
     }
 
@@ -56,6 +60,7 @@ def real_end(database: Database, payment_id: str, ledgers: Sequence[Ledger]) -> 
         attempts = rows(f"SELECT ({ATTEMPTS_AS_JSON.format(payment_id='%(id)s')}) AS attempts")[0]["attempts"]
         entities = rows(f"SELECT ({ENTITIES_AS_JSON.format(payment_id='%(id)s')}) AS entities")[0]["entities"]
         jobs, (outbox,) = rows(_JOB), rows(_OUTBOX)
+        disputes = [dispute_from_row(row) for row in rows(_DISPUTES)]
     if (differing := fold_differences(payment, events)) != {}:
         raise AssertionError(f"I4: row and events differ: {differing}")
     job = jobs[0] if jobs else None
@@ -66,6 +71,7 @@ def real_end(database: Database, payment_id: str, ledgers: Sequence[Ledger]) -> 
         "due": None if job is None or job["status"] != "waiting" else max(0.0, job["due_in_s"]),
         "not handed on": payment.version - outbox["told"],
         "orders": [_order(entity) for entity in entities_from_json(entities)],
+        "disputes": [_dispute(dispute) for dispute in disputes],
         "ledgers": [_ledger(ledger) for ledger in ledgers],
     }
 
@@ -136,6 +142,10 @@ def _order(entity: Any) -> list[Any]:
         order.origin,
         entity.status.value,
     ]
+
+
+def _dispute(dispute: Dispute) -> list[Any]:
+    return [dispute.status.value, dispute.shown.amount.minor, dispute.own_charge]
 
 
 def _ledger(ledger: Ledger) -> list[Any]:

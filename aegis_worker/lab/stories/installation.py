@@ -13,13 +13,14 @@ from sqlalchemy import Engine, create_engine
 
 from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import Change
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.jobs import ClaimedJob
-from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome
+from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
 from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
@@ -45,6 +46,9 @@ LEAVING = "gateway.leaving"
 
 WRITING, WRITTEN, CLAIMED = "story.writing", "story.written", "story.claimed"
 """Around the transactions of a worker: before and after it records a change, and after it has claimed a job."""
+
+ASKING_DISPUTE = "story.asking_dispute"
+"""Where whoever asks about a dispute halts before the gateway answers."""
 
 # What a story may write to; the rest is what migrations put there.
 _TOLD = tuple(name for name in metadata.tables if name != "schema_compatibility")
@@ -106,9 +110,11 @@ class StoryGateway:
         called: Callable[[GatewayRequest], Outcome],
         asked: Callable[[StatusQuery], Lookup],
         come_by: Callable[[str], None],
+        disputed: Callable[[DisputeQuery], DisputeLookup] | None = None,
     ) -> None:
         self.config, self.capabilities = config, capabilities
         self._called, self._asked, self._come_by = called, asked, come_by
+        self._disputed = disputed
 
     def send(
         self,
@@ -132,6 +138,11 @@ class StoryGateway:
         """Answer from the ledger."""
         self._come_by(LEAVING)
         done(self._asked(query))
+
+    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+        """Halt, and answer from the ledger how a dispute stands."""
+        self._come_by(ASKING_DISPUTE)
+        done(Unknown("no disputes") if self._disputed is None else self._disputed(query))
 
 
 class OneClaim(PostgresJobs):

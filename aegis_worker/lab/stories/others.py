@@ -32,6 +32,7 @@ from aegis_worker.persistence.entity_rows import open_checks
 from aegis_worker.persistence.hold_rows import open_looks
 from aegis_worker.pipeline.recheck import RecheckParts, recheck
 
+from .askers import Askers
 from .books import Book
 from .installation import RING, StoryInstallation
 
@@ -61,7 +62,8 @@ class Life:
             name: cast("PaymentGateway", book.gateway(installation.halts.come_by))
             for name, book in books.items()
         }
-        self.hints = cast("Notifier", _NoHints())
+        self.hints = cast("Notifier", NoHints())
+        self.askers = Askers(installation, self.gateways, books, self.hints)
         self._orders = self._odd = 0
 
     @contextmanager
@@ -73,7 +75,8 @@ class Life:
         with name_in(command, "new_id", lambda prefix: PAYMENT_ID if prefix == PAYMENT else new_id(prefix)):
             Intake(self.database, wait_s=_WAIT_S).accept(accepted)
         self.database.run(self._with_another_payment)
-        yield
+        with self.askers.begun():
+            yield
 
     def _with_another_payment(self, connection: Connection) -> None:
         """Another payment has the reference that gateways give by mistake."""
@@ -130,7 +133,9 @@ def _recheck(life: Life, move: Move) -> None:
     )
 
 
-class _NoHints:
+class NoHints:
+    """Nobody is told; the story says when somebody looks."""
+
     def notify(self, queue: str) -> None:
         """The story says when somebody looks."""
 
@@ -199,6 +204,12 @@ OTHERS: dict[str, Callable[[Life, Move], None]] = {
     "look": _look,
     "releases": _release,
     "takes back": _take_back,
+    "disputes": lambda life, move: life.books[move.who].dispute(move.how, life.configuration),
+    "dispute event": lambda life, move: life.askers.begin(move),
+    "dispute unheard": _nothing,
+    "dispute answer": lambda life, move: life.askers.answered(move),
+    "dispute noted": lambda life, move: life.askers.noted(move),
+    "dispute asker": lambda life, move: life.askers.dies(move),
     "time": _nothing,
     "late": _nothing,
 }

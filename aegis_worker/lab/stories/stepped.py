@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from aegis_worker.crash_points import told_of_each_point
 
 # Not these: a transaction is open there, and its locks would keep the other worker waiting.
-_INSIDE_TRANSACTIONS = frozenset({"attempt.written", "outcome.written"})
+_INSIDE_TRANSACTIONS = frozenset({"attempt.written", "outcome.written", "dispute.written"})
 _BOUND_S = 30.0
 
 

@@ -225,6 +225,18 @@ BY_SCENARIO = {
         ("look", ""),
         ("call", "a its hold has ended, it shows: Approved"),
     ],
+    "dispute-refund": [
+        ("disputes", "needs_response"),
+        ("dispute event", ""),
+        ("dispute answer", "needs_response"),
+        ("dispute noted", ""),
+        ("disputes", "won"),
+        ("dispute event", ""),
+        ("dispute answer", "won"),
+        ("dispute noted", ""),
+        ("order", "refund 700"),
+        ("call", "a does it"),
+    ],
     "refund-waits": [
         ("order", "refund 700"),
         ("call", "a it is not settled yet"),

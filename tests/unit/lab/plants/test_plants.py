@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from aegis_worker.gateway_events import follow
+from aegis_worker.gateway_events import disputes, follow
 from aegis_worker.lab.plants import PLANTS, planted
 from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence import claims, job_store
@@ -18,7 +18,7 @@ from aegis_worker.pipeline.operations.refund import Refund
 
 settle = import_module("aegis_worker.pipeline.operations.charge.settle")
 _PLACES = (
-    follow, claims, job_store, recording, advance, effects, recheck, absence, answers, settle, Hold, Refund,
+    follow, claims, job_store, recording, advance, effects, recheck, absence, answers, settle, Hold, Refund, disputes,
 )  # fmt: skip
 
 
