@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from aegis_worker.domain.attempts import Attempt, StoredOutcome
 from aegis_worker.domain.changes import FoundCharge
 from aegis_worker.domain.gateway_keys import FIRST_ORDERED, is_ordered
-from aegis_worker.domain.outcomes import Lookup, Operation, Outcome, Twin, charges
+from aegis_worker.domain.outcomes import Declined, Lookup, Operation, Outcome, Twin, charges
 from aegis_worker.domain.twins import is_of_another, new_twins, twins_of
 
 from ..work import Answer, Policy, Work
@@ -34,9 +34,14 @@ def tells_of_another(work: Work, outcome: Outcome | Lookup) -> bool:
 
 
 def looked_for_in_s(work: Work, outcome: Outcome | Lookup, policy: Policy) -> float | None:
-    """When a call that was answered is asked about again; None for one that was sent once, or that can't be done twice."""
+    """When a call that was answered is asked about again; None for one that was sent once, or that can't be done twice.
+
+    A repeated void that is refused is asked about as well: the first may be frozen before its first byte, and release the
+    hold after that.
+    """
     subject = work.subject
-    if subject.sends == 1 or subject.operation not in _MOVES_MONEY_EACH_TIME:
+    is_void_refused = subject.operation is Operation.VOID and isinstance(outcome, Declined)
+    if subject.sends == 1 or not (subject.operation in _MOVES_MONEY_EACH_TIME or is_void_refused):
         return None
     if charges(subject.operation) and work.route.capabilities[subject.gateway].charges_what_it_made:
         return None

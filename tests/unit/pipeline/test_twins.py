@@ -9,7 +9,7 @@ from support.attempts import an_attempt
 
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Approved, Operation, Outcome, Pending, Twin
+from aegis_worker.domain.outcomes import Approved, Declined, Operation, Outcome, Pending, Twin
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.capabilities import Capabilities
@@ -63,6 +63,15 @@ def test_what_was_sent_more_than_once_and_could_be_done_twice_is_asked_about_aga
     work: Work, in_s: float | None
 ) -> None:
     assert looked_for_in_s(work, Approved("ch_1"), POLICY) == in_s
+
+
+@pytest.mark.parametrize(
+    ("work", "in_s"), [(a_work(operation="void"), 900.0), (a_work(sends=1, operation="void"), None)]
+)
+def test_a_repeated_void_that_was_refused_is_asked_about_again_because_the_first_may_release_the_hold(
+    work: Work, in_s: float | None
+) -> None:
+    assert looked_for_in_s(work, Declined("generic_decline", "refused"), POLICY) == in_s
 
 
 def test_a_twin_that_was_shown_at_once_is_asked_about_at_once() -> None:

@@ -52,8 +52,18 @@ def test_no_three_faults_break_a_life(name: str) -> None:
     assert is_whole(explored(name, 3))
 
 
-@pytest.mark.parametrize("name", ["no-keys", "refund-lagging"])
-def test_workers_that_lost_their_fence_change_no_end_where_they_wake_at_any_time(name: str) -> None:
-    at_once, at_any_time = explored(name, 1), explored(name, 1, drops=False)
+_WAKES = [
+    ("no-keys", 1),
+    ("refund-lagging", 1),
+    pytest.param("refund-lagging", 2, marks=pytest.mark.slow),
+    pytest.param("void", 2, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "faults"), _WAKES)
+def test_workers_that_lost_their_fence_change_no_end_where_they_wake_at_any_time(
+    name: str, faults: int
+) -> None:
+    at_once, at_any_time = explored(name, faults), explored(name, faults, drops=False)
     assert (at_once.ends, at_once.marked) == (at_any_time.ends, at_any_time.marked)
     assert at_once.states < at_any_time.states
