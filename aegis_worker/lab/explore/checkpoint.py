@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from msgspec import DecodeError, Struct, ValidationError, msgpack
+from msgspec import DecodeError, Struct, ValidationError, json, msgpack
 
 from aegis_worker.errors import AegisError
 
@@ -26,8 +26,8 @@ class BadCheckpoint(AegisError):
 
 
 class Saved(Struct, frozen=True):
-    """`version`: see `version.fingerprint`. `now` and `next`: what is still to be looked at, by the number of moves that
-    lead there.
+    """`version`: see `version.fingerprint`. `explored`: as JSON, because a count may have more than 64 bits. `now` and
+    `next`: what is still to be looked at, by the number of moves that lead there.
     """
 
     configuration: str
@@ -35,7 +35,7 @@ class Saved(Struct, frozen=True):
     version: str
     drops: bool
     layer: int
-    explored: Explored
+    explored: bytes
     digests: bytes
     columns: dict[str, bytes]
     moves: list[Move]
@@ -51,7 +51,7 @@ def save(search: Search, path: Path) -> None:
         fingerprint(search.configuration),
         search.drops,
         search.layer,
-        search.explored,
+        json.encode(search.explored),
         b"".join(search.graph.numbers),
         search.graph.columns(),
         search.graph.moves,
@@ -67,6 +67,7 @@ def load(path: Path, configuration: Configuration, faults: int, *, drops: bool =
     """Go on with the exploration in the file. Raises BadCheckpoint, and OSError."""
     try:
         saved = msgpack.decode(path.read_bytes(), type=Saved)
+        explored = json.decode(saved.explored, type=Explored)
     except (DecodeError, ValidationError) as problem:
         raise BadCheckpoint(f"{path} holds no exploration: {problem}") from problem
     if (saved.configuration, saved.faults) != (configuration.name, faults):
@@ -80,7 +81,7 @@ def load(path: Path, configuration: Configuration, faults: int, *, drops: bool =
             f"{path} has workers that lost their fence wake {'at once' if saved.drops else 'at any time'}"
         )
     search = Search(configuration, faults, drops=drops)
-    search.layer, search.explored = saved.layer, saved.explored
+    search.layer, search.explored = saved.layer, explored
     search.graph = Graph.of(saved.digests, saved.columns, saved.moves)
     wanted = {
         number for waiting in (saved.now, saved.next) for numbers in waiting.values() for number in numbers

@@ -143,13 +143,15 @@ def _free(graph: Graph, number: int) -> Iterator[int]:
 
 def counted(graph: Graph, order: array[int], faults: int) -> tuple[int, int]:
     """How many lives there are with at most so many faults, and the moves of the longest."""
-    lives, longest = array("d"), array("L")
+    lives: list[int] = []
+    longest = array("L")
     for allowed in range(faults + 1):
-        more, longer = array("d", bytes(8 * len(graph))), array("L", bytes(array("L").itemsize * len(graph)))
+        # Not an array, because there may be more lives than 64 bits count.
+        more, longer = [0] * len(graph), array("L", bytes(array("L").itemsize * len(graph)))
         for number in order:
             if graph.layers[number] + allowed > faults:
                 continue
-            total, most = float(graph.is_end[number]), 0
+            total, most = int(graph.is_end[number]), 0
             for child, length, cost in graph.following(number):
                 if cost > allowed:
                     continue
@@ -158,4 +160,4 @@ def counted(graph: Graph, order: array[int], faults: int) -> tuple[int, int]:
                 most = max(most, length + length_of_child[child])
             more[number], longer[number] = total, most
         lives, longest = more, longer
-    return int(lives[ROOT]), longest[ROOT]
+    return lives[ROOT], longest[ROOT]

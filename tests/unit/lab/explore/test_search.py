@@ -13,7 +13,7 @@ from aegis_worker.lab.explore import explorer as explorer_module
 from aegis_worker.lab.explore.checkpoint import BadCheckpoint, load, save
 from aegis_worker.lab.explore.configurations import CONFIGURATIONS
 from aegis_worker.lab.explore.explorer import Explorer
-from aegis_worker.lab.explore.graph import Graph
+from aegis_worker.lab.explore.graph import ROOT, Graph, counted, in_order
 from aegis_worker.lab.explore.moves import Move, Step
 from aegis_worker.lab.explore.rows import JobRow
 from aegis_worker.lab.explore.search import Search
@@ -47,6 +47,22 @@ def test_lives_are_counted_as_if_each_were_walked() -> None:
     search = Search(PAYER, 0)
     search.run()
     assert search.explored.sequences == walked(search.explorer, search.explorer.begin())
+
+
+def test_more_lives_than_64_bits_count_are_counted_exactly_and_kept_in_a_file(tmp_path: Path) -> None:
+    graph, forks = Graph(), 70
+    for number in range(2 * forks + 1):
+        graph.reach(number.to_bytes(16, "big"), ROOT, Move("begin"), 0)
+    for number in range(0, 2 * forks, 2):  # one way leads on at once, the other by the moment in between
+        graph.expanded(number, [(number + 1, 1, 0), (number + 2, 1, 0)])
+        graph.expanded(number + 1, [(number + 2, 1, 0)])
+    graph.is_end[2 * forks] = 1
+    lives, longest = counted(graph, in_order(graph)[0], 0)
+    assert (lives, longest) == (2**forks, 2 * forks)
+    search = Search(PAYER, 0)
+    search.explored.sequences = lives
+    save(search, tmp_path / "payer.explored")
+    assert load(tmp_path / "payer.explored", PAYER, 0).explored.sequences == lives
 
 
 def test_claims_that_ignore_leases_are_found_and_the_story_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
