@@ -17,7 +17,6 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
-import structlog
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -71,7 +70,6 @@ def aegis(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-    structlog.reset_defaults()
 
 
 class RunningAegis:

@@ -130,6 +130,8 @@ class Top(App[None]):
         self.call_from_thread(self.push_screen, Detail("\n".join(map(plain, text.split("\n")))))
 
     def _draw(self) -> None:
+        if self._is_closing():
+            return
         panel, table = PANELS[self._panel], self.query_one(DataTable)
         self._say_how_old()
         if self._seen is None:
@@ -144,7 +146,13 @@ class Top(App[None]):
             table.add_row(*(Text(plain(cell)) for cell in row.cells), key=row.key)
         table.move_cursor(row=min(at, max(len(rows) - 1, 0)))
 
+    def _is_closing(self) -> bool:
+        """Timers and looks that are under way outlive the widgets."""
+        return not self.query("#as-of")
+
     def _say_how_old(self) -> None:
+        if self._is_closing():
+            return
         told = "" if self._seen is None else as_text(self._seen, time.monotonic() - self._seen_at_s)
         told += "  ·  paused, p goes on" if self._is_paused else ""
         told += f"  ·  not updated: {self._problem}" if self._problem else ""

@@ -118,4 +118,4 @@ def test_metrics_tell_the_same(api: Api, calls: Traffic) -> None:
     assert 'aegis_gateway_calls{gateway="a",outcome="error"} 5.0' in told
     assert 'aegis_gateway_score{gateway="b"} 1.0' in told
     assert 'aegis_jobs_due{queue="payments"} 1.0' in told
-    assert len(told.splitlines()) < 200, "a line for each gateway and known word, whatever was called"
+    assert len(told.splitlines()) < 300, "a line for each gateway and known word, whatever was called"

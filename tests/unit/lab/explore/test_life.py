@@ -7,7 +7,11 @@ import pytest
 from aegis_worker.lab.explore.configurations import CONFIGURATIONS
 from aegis_worker.lab.explore.search import Explored, Search
 
-LIVES = [name for name, one in CONFIGURATIONS.items() if one.operation == "life"]
+LIVES = [
+    name
+    for name, one in CONFIGURATIONS.items()
+    if one.operation == "life" and one.terms.capture_method == "manual"
+]
 
 
 def explored(name: str, faults: int) -> Explored:
