@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from aegis_worker.domain.cards import Card
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Outcome, Unknown
@@ -90,14 +91,15 @@ def test_a_payment_that_had_no_security_code_sends_none() -> None:
 
 @pytest.mark.parametrize("before", [(), (HttpCall("GET", "/charges/1", only_reads=True),)])
 def test_where_the_vault_does_not_answer_nothing_was_sent_and_the_log_alone_says_where_it_is(
-    before: tuple[HttpCall, ...], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    before: tuple[HttpCall, ...],
 ) -> None:
     client, drawer = Client(), Drawer()
     drawer.problem = VaultUnavailable("10.0.0.7:6379 refused the connection")
-    outcome = made(charging(before), client, drawer)
+    with capture_logs() as lines:
+        outcome = made(charging(before), client, drawer)
     assert outcome == NotSent("the card vault does not answer", kind=NotSentKind.VAULT)
     assert client.bodies == [None] * len(before)
-    assert "10.0.0.7:6379" in capsys.readouterr().out + caplog.text
+    assert "10.0.0.7:6379" in str(lines)
 
 
 def test_after_a_call_that_may_have_done_something_a_silent_vault_leaves_the_operation_in_doubt() -> None:
@@ -119,15 +121,14 @@ def test_a_card_that_is_gone_or_has_lost_its_code_is_declined_and_nothing_is_sen
     assert client.bodies == []
 
 
-def test_a_wrong_key_is_a_decline_of_its_own_and_an_error_in_the_log(
-    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_wrong_key_is_a_decline_of_its_own_and_an_error_in_the_log() -> None:
     client, drawer = Client(), Drawer()
     drawer.problem = CannotUnseal("sealed with the key 'k7', which the vault's ring does not hold")
-    outcome = made(charging(), client, drawer)
+    with capture_logs() as lines:
+        outcome = made(charging(), client, drawer)
     assert isinstance(outcome, Declined)
     assert (outcome.code, client.bodies) == ("vault_misconfigured", [])
-    assert "a card can't be opened" in capsys.readouterr().out + caplog.text
+    assert "a card can't be opened" in str(lines)
 
 
 def test_a_vault_that_breaks_leaves_nothing_sent() -> None:
