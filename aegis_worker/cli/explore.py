@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from aegis_worker.gateways.registry import load_adapters
+from aegis_worker.gateways.gateways_file import load_adapters
 from aegis_worker.lab.explore.configurations import CONFIGURATIONS
 from aegis_worker.lab.explore.own import at_gateways, with_settings
 from aegis_worker.lab.explore.report import (

@@ -21,9 +21,9 @@ from aegis_worker.domain.twins import beside
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import Adapter, GatewayEvent, PaymentGateway, SignsWithCertificates
 from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.gateways_file import load_adapters
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
 from aegis_worker.gateways.kit.probing import Probed, Standing, clock_ahead_s
-from aegis_worker.gateways.registry import load_adapters
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
 from .driver import Client, Notes, ReadTold, make, nothing_told

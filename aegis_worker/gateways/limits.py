@@ -1,4 +1,4 @@
-"""Reads [gateways.NAME.breaker] and [gateways.NAME.retry] of config/gateways.toml and checks their bounds."""
+"""Reads [gateways.NAME.amounts], .breaker and .retry of config/gateways.toml, and checks their bounds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from aegis_worker.domain.breakers import BreakerLimits
+from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.declines import DECLINES, may_fail_over
+from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
+
+from .config import AmountLimits
 
 # Least and most, both included. If both bounds are whole numbers, the setting must be one, too.
 Bounds = Mapping[str, tuple[float, float]]
@@ -63,6 +67,26 @@ def retry_limits(where: str, table: Any) -> RetryLimits:
     if "decline_attempts" in table:
         given["decline_attempts"] = _by_code(f"{where}.decline_attempts", table["decline_attempts"])
     return RetryLimits(**given)
+
+
+def amount_limits(where: str, table: Any) -> dict[str, AmountLimits]:
+    """The least and most amount by currency. Raises ConfigurationError that names the place."""
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{where}: must be a table of currencies")
+    if strange := set(table) - set(EXPONENTS):
+        raise ConfigurationError(f"{where}: not ISO 4217: {', '.join(sorted(strange))}")
+    return {currency: _limits_of_one(f"{where}.{currency}", given) for currency, given in table.items()}
+
+
+def _limits_of_one(where: str, given: Any) -> AmountLimits:
+    if not isinstance(given, dict) or set(given) - {"min_minor", "max_minor"}:
+        raise ConfigurationError(f"{where}: must be a table of min_minor and max_minor")
+    if any(type(minor) is not int or not 1 <= minor <= MAX_MINOR for minor in given.values()):
+        raise ConfigurationError(f"{where}: must be whole minor units, from 1 to {MAX_MINOR}")
+    limits = AmountLimits(**given)
+    if limits.max_minor is not None and limits.min_minor > limits.max_minor:
+        raise ConfigurationError(f"{where}: min_minor is above max_minor")
+    return limits
 
 
 def numbers(where: str, table: Any, bounds: Bounds) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from aegis_worker.chaos.plan import Kind, Plan
 from aegis_worker.chaos.switches import DisturbedDatabase, DisturbedGates, DisturbedHints, disturb_redis
 from aegis_worker.chaos.tally import Tally
 from aegis_worker.clock import put_off
-from aegis_worker.gateways.registry import load_configs
+from aegis_worker.gateways.gateways_file import load_configs
 from aegis_worker.hints import Hints
 from aegis_worker.persistence.database import Database
 from aegis_worker.resilience.permits import Gates

@@ -8,7 +8,7 @@ from functools import cache
 
 from redis import Redis, RedisError
 
-from aegis_worker.gateways.registry import variables_of
+from aegis_worker.gateways.gateways_file import variables_of
 from aegis_worker.hooks.asking import NO_HOOKS, Hooks, InstalledHooks
 from aegis_worker.hooks.config import Configured, configured, load_config
 from aegis_worker.hooks.environment import environment_for_hooks

@@ -7,7 +7,7 @@ import os
 import structlog
 
 from aegis_worker.crash_points import check as check_crash_point
-from aegis_worker.gateways.registry import variables_of
+from aegis_worker.gateways.gateways_file import variables_of
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.settings import Settings, load_settings

@@ -6,13 +6,20 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aegis_client import Answer
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import HookFailed, OperatorError
 from aegis_worker.lab.demo.cast import Order
-from aegis_worker.lab.demo.roles import Role
+from aegis_worker.lab.demo.roles import (
+    CHARGED_AND_500,
+    CHARGED_AND_DROPPED,
+    DECLINED_BY_THE_FIRST,
+    DECLINED_EVERYWHERE,
+    DECLINED_FOR_GOOD,
+    Role,
+)
 from aegis_worker.terminal.api import Api, NotAnswered
 
 from . import disputes, merchants, payers
@@ -24,19 +31,12 @@ _GIVE_UP_AFTER_S = 120.0
 _UNPROCESSABLE = "422 "
 
 ROLES = (
-    Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
-    Role(
-        "declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE, fails_over=True
-    ),
-    Role(
-        "declined by the first gateway for now",
-        0.06,
-        ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
-        fails_over=True,
-    ),
-    Role("charged, connection dropped", 0.06, ("tok_drop",)),
+    DECLINED_FOR_GOOD,
+    DECLINED_EVERYWHERE,
+    replace(DECLINED_BY_THE_FIRST, share=0.06),
+    replace(CHARGED_AND_DROPPED, share=0.06),
     Role("dropped without a charge", 0.06, ("tok_drop_nocharge_once_at_{first}",)),
-    Role("charged, answered HTTP 500", 0.04, ("tok_500",)),
+    replace(CHARGED_AND_500, share=0.04),
     Role("answered HTTP 500 without a charge", 0.03, ("tok_500_nocharge_once_at_{first}",)),
     Role("3-D Secure", 0.03, ("tok_3ds_1",), payer="pass"),
     Role("the payer acts in the frontend", 0.06, payers.TOKENS, payer="pass"),

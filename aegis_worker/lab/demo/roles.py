@@ -72,19 +72,28 @@ class Role:
         return issuer.releases or not (self.capture_method == "manual" and self.ends_as is State.CANCELLED)
 
 
+# The demo and the crash test cast these, each with shares of its own.
+DECLINED_FOR_GOOD = Role(
+    "declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE
+)
+DECLINED_EVERYWHERE = Role(
+    "declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE, fails_over=True
+)
+DECLINED_BY_THE_FIRST = Role(
+    "declined by the first gateway for now",
+    0.04,
+    ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
+    fails_over=True,
+)
+CHARGED_AND_DROPPED = Role("charged, connection dropped", 0.03, ("tok_drop",))
+CHARGED_AND_500 = Role("charged, answered HTTP 500", 0.02, ("tok_500",))
+
 ROLES = (
-    Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
-    Role(
-        "declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE, fails_over=True
-    ),
-    Role(
-        "declined by the first gateway for now",
-        0.04,
-        ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
-        fails_over=True,
-    ),
-    Role("charged, connection dropped", 0.03, ("tok_drop",)),
-    Role("charged, answered HTTP 500", 0.02, ("tok_500",)),
+    DECLINED_FOR_GOOD,
+    DECLINED_EVERYWHERE,
+    DECLINED_BY_THE_FIRST,
+    CHARGED_AND_DROPPED,
+    CHARGED_AND_500,
     Role("3-D Secure", 0.03, ("tok_3ds_60",), payer="pass"),
     Role("3-D Secure, failed by the payer", 0.01, ("tok_3ds_fail_60",), State.FAILURE, payer="fail"),
     Role("pending at the gateway", 0.02, ("tok_pending",)),

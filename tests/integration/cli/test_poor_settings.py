@@ -393,7 +393,7 @@ def test_a_variable_that_nothing_reads_is_named_with_the_one_that_it_looks_like(
 
 
 def test_every_variable_of_the_example_is_known() -> None:
-    from aegis_worker.gateways.registry import variables_of
+    from aegis_worker.gateways.gateways_file import variables_of
     from aegis_worker.unknown_variables import unknown_variables
 
     lines = (CHECKOUT / "config" / "aegis.env.example").read_text().splitlines()

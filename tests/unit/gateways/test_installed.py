@@ -14,8 +14,9 @@ from support.installed_package import forget, install
 
 from aegis_worker.cli.checks_gateways import installed as checked
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.gateways.gateways_file import load_adapters
 from aegis_worker.gateways.installed import GROUP
-from aegis_worker.gateways.registry import load_adapters, offer_problems, package_of
+from aegis_worker.gateways.registry import offer_problems, package_of
 
 TABLE = '[gateways.toy]\nadapter = "toy"\nmode = "test"\nbase_url = "http://127.0.0.1:1"\n'
 RIGHT = "from aegis_worker.gateways.null.adapter import NullAdapter\nclass thing(NullAdapter):\n    interface = 1\n"
@@ -106,7 +107,7 @@ def test_what_ships_is_not_replaced_and_doctor_says_so(offer: Offer) -> None:
 def test_packages_are_not_looked_through_where_only_what_ships_is_asked_for() -> None:
     script = (
         "import importlib.metadata as m, sys; m.entry_points = None\n"
-        "from aegis_worker.gateways.registry import load_configs; from pathlib import Path\n"
+        "from aegis_worker.gateways.gateways_file import load_configs; from pathlib import Path\n"
         "load_configs(Path(sys.argv[1]), {})"
     )
     config = CHECKOUT / "config" / "gateways.toml"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis_worker.gateways.registry import load_adapters
+from aegis_worker.gateways.gateways_file import load_adapters
 from aegis_worker.lab.bench.setup import BESIDE_SLOW, GATEWAYS, Setup
 from aegis_worker.lab.local.config_files import write_config
 from aegis_worker.lab.local.emulated import adapters_to_emulate, emulated

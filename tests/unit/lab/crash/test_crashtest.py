@@ -14,7 +14,7 @@ from support.command_line import CONFIG_DIR, Aegis, aegis
 
 from aegis_worker.audit.violations import Violation
 from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE
-from aegis_worker.gateways.registry import load_configs
+from aegis_worker.gateways.gateways_file import load_configs
 from aegis_worker.ids import event_id
 from aegis_worker.lab.crash import PointNames
 from aegis_worker.lab.crash.baseline import Baseline, compare

@@ -11,8 +11,9 @@ import pytest
 
 from aegis_worker.emulator.wire_formats import WIRE_FORMATS
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.gateways.gateways_file import load_adapters, load_configs
 from aegis_worker.gateways.registry import ADAPTERS as KNOWN_ADAPTERS
-from aegis_worker.gateways.registry import IN_PROCESS, load_adapters, load_configs
+from aegis_worker.gateways.registry import IN_PROCESS
 from aegis_worker.lab.local.config_files import emulated_tables, write_config
 from aegis_worker.lab.local.emulated import EMULATED
 from aegis_worker.lab.local.folder import Secrets

@@ -18,8 +18,9 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.config import AmountLimits, GatewayConfig
+from aegis_worker.gateways.gateways_file import load_adapters, load_configs
 from aegis_worker.gateways.kit.identity import Declared
-from aegis_worker.gateways.registry import ADAPTERS, IN_PROCESS, load_adapters, load_configs
+from aegis_worker.gateways.registry import ADAPTERS, IN_PROCESS
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.settings import default_config_dir
 
