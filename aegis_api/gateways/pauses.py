@@ -8,7 +8,7 @@ from flask import Response, g
 
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_operator
-from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.openapi import A_BODY, Blueprint, headers, refuses
 from aegis_api.http.parts import parts
 from aegis_worker.routing import changes
 from aegis_worker.views.gateways import paused_body
@@ -27,11 +27,7 @@ blueprint.before_request(require_operator)
 
 @blueprint.route("/<gateway_name>/pause", methods=["POST"], parameters=[GATEWAY_NAME])
 @refuses(
-    "malformed_json",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "sensitive_data_rejected",
+    *A_BODY,
     "not_found",
 )
 @blueprint.arguments(PauseSchema(), example=examples.PAUSE)

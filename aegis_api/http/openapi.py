@@ -32,6 +32,9 @@ _EXAMPLE_ERRORS = {
     "validation_failed": [{"pointer": "/amount", "code": "invalid_type", "detail": "Must be an integer."}],
     "sensitive_data_rejected": [{"pointer": "/reference", "code": "card_number", "detail": CARD_FOUND}],
 }
+# The problems that an operation may answer besides where it reads a JSON body, and where it takes an Idempotency-Key.
+A_BODY = ("malformed_json", "unsupported_media_type", "validation_failed", "sensitive_data_rejected")
+A_KEY = ("idempotency_key_missing", "idempotency_key_invalid", "idempotency_key_reused")
 # The problems that any operation under /v1 may answer.
 _ANY_OPERATION = (
     "bad_request",

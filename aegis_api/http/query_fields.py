@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from .fields import StrictField, Text, refusal
+from .fields import StrictField, Text, Whole, refusal
 
 LONGEST_PAGE = 100
 _LONGEST_NUMBER = 19  # digits of a 64-bit integer
@@ -27,21 +27,13 @@ def page_start(prefix: str, what: str) -> Text:
     )
 
 
-class Number(StrictField):
+class Number(Whole):
     """A whole number written in decimal digits."""
-
-    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
-        documented = {"type": "integer", "minimum": least, "maximum": most}
-        super().__init__(metadata=documented | kwargs.pop("metadata", {}), **kwargs)
-        self._least = least
-        self._most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not (value.isascii() and value.isdecimal()) or len(value) > _LONGEST_NUMBER:
             raise refusal("invalid_type", "Must be a whole number in decimal digits.")
-        if not self._least <= int(value) <= self._most:
-            raise refusal("out_of_range", f"Must be from {self._least} to {self._most}.")
-        return int(value)
+        return super()._deserialize(int(value), attr, data, **kwargs)
 
 
 class Moment(StrictField):

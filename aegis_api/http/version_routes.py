@@ -15,7 +15,7 @@ from aegis_worker.views.pages import list_body
 from aegis_worker.views.versions import held_body, version_body
 
 from .answers import answer
-from .openapi import Blueprint, headers, refuses, takes
+from .openapi import A_BODY, Blueprint, headers, refuses, takes
 from .parts import parts
 from .problems import RequestRefused
 from .requests import wanted_version
@@ -87,11 +87,7 @@ class VersionRoutes(Generic[Config]):
         @blueprint.route("", methods=["PUT"])
         @takes("If-Match")
         @refuses(
-            "malformed_json",
-            "payload_too_large",
-            "unsupported_media_type",
-            "validation_failed",
-            "sensitive_data_rejected",
+            *A_BODY,
             "version_conflict",
         )
         @blueprint.arguments(self.put_schema, example=self.examples.put)

@@ -8,7 +8,7 @@ from flask import Response, g
 
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_operator
-from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.openapi import A_BODY, Blueprint, headers, refuses
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form
 from aegis_worker.ids import APPROVAL
@@ -22,11 +22,7 @@ from . import approval_schemas as schemas
 
 _ID = id_parameter("approval_id", APPROVAL, "What was asked for.")
 _BODY = (
-    "malformed_json",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "sensitive_data_rejected",
+    *A_BODY,
     "not_found",
     "invalid_state",
 )

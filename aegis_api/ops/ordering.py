@@ -9,7 +9,7 @@ from flask import Response, g
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_operator
 from aegis_api.http.idempotency import idempotency_key
-from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.openapi import A_BODY, A_KEY, Blueprint, headers, refuses, takes
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form, wanted_version
 from aegis_api.orders import examples as order_examples
@@ -30,18 +30,12 @@ from .approvals import two_person
 
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment of any merchant.")
 _REFUSED = (
-    "malformed_json",
-    "payload_too_large",
-    "idempotency_key_missing",
-    "idempotency_key_invalid",
+    *A_BODY,
+    *A_KEY,
     "not_found",
     "invalid_state",
     "job_open",
     "payment_frozen",
-    "unsupported_media_type",
-    "validation_failed",
-    "idempotency_key_reused",
-    "sensitive_data_rejected",
     "version_conflict",
 )
 _OF_AMOUNTS = ("too_many_waiting", "amount_step", "unsupported_by_gateway")

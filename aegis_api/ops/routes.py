@@ -11,7 +11,7 @@ from aegis_api.explanations.routes import explained
 from aegis_api.explanations.schemas import ExplanationSchema
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_operator
-from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.openapi import A_BODY, Blueprint, headers, refuses, takes
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form, wanted_version
 from aegis_worker.audit import incidents
@@ -107,11 +107,7 @@ def list_what_is_stuck(query: dict[str, Any]) -> Response:
 @blueprint.route("/payments/<payment_id>/resolve", methods=["POST"], parameters=[_PAYMENT_ID])
 @takes("If-Match")
 @refuses(
-    "malformed_json",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "sensitive_data_rejected",
+    *A_BODY,
     "not_found",
     "invalid_state",
     "resolution_contradicted",
@@ -168,11 +164,7 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
 
 @blueprint.route("/erasures", methods=["POST"])
 @refuses(
-    "malformed_json",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "sensitive_data_rejected",
+    *A_BODY,
     "vault_unavailable",
 )
 @blueprint.arguments(ErasureRequestSchema(), example=examples.ERASURE_REQUEST)

@@ -8,7 +8,7 @@ from flask import Response
 
 from aegis_api.entities.reading import Readable, add_routes
 from aegis_api.http.auth import require_merchant, require_scope
-from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.openapi import A_BODY, A_KEY, Blueprint, headers, refuses, takes
 from aegis_api.http.requests import id_parameter
 from aegis_worker.domain.entities import EntityKind
 from aegis_worker.ids import PAYMENT
@@ -29,18 +29,13 @@ blueprint.before_request(require_merchant)
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
 _OF_AMOUNTS = ("amount_step", "unsupported_by_gateway", "too_many_waiting")
 _REFUSED = (
-    "malformed_json",
-    "idempotency_key_missing",
-    "idempotency_key_invalid",
+    *A_BODY,
+    *A_KEY,
     "not_found",
     "invalid_state",
     "job_open",
     "payment_frozen",
     "too_many_waiting",
-    "unsupported_media_type",
-    "validation_failed",
-    "idempotency_key_reused",
-    "sensitive_data_rejected",
     "amount_step",
     "unsupported_by_gateway",
 )

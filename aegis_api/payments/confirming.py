@@ -9,7 +9,7 @@ from flask import Response, g
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_merchant
 from aegis_api.http.idempotency import idempotency_key
-from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.openapi import A_BODY, A_KEY, Blueprint, headers, refuses, takes
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import NOTHING_HERE, known_form
 from aegis_worker.errors import NotFound
@@ -34,18 +34,12 @@ blueprint.before_request(require_merchant)
 @blueprint.route("/payments/<payment_id>/confirm", methods=["POST"], parameters=[PAYMENT_ID])
 @takes("Idempotency-Key")
 @refuses(
-    "malformed_json",
-    "idempotency_key_missing",
-    "idempotency_key_invalid",
+    *A_BODY,
+    *A_KEY,
     "not_found",
     "invalid_state",
     "job_open",
     "payment_frozen",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "idempotency_key_reused",
-    "sensitive_data_rejected",
 )
 @blueprint.arguments(ConfirmRequestSchema(), example=examples.CONFIRM_REQUEST)
 @blueprint.response(

@@ -10,7 +10,7 @@ from flask import Response, g, request
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_merchant
 from aegis_api.http.idempotency import idempotency_key
-from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.openapi import A_BODY, A_KEY, Blueprint, headers, refuses, takes
 from aegis_api.http.parts import asked, parts
 from aegis_api.http.query_fields import LONGEST_PAGE
 from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form
@@ -55,16 +55,10 @@ _ENTITIES: tuple[tuple[str, Shelf[Any], Callable[[Any], dict[str, Any]]], ...] =
 @blueprint.route("/payments", methods=["POST"])
 @takes("Idempotency-Key", "Prefer")
 @refuses(
-    "malformed_json",
-    "idempotency_key_missing",
-    "idempotency_key_invalid",
+    *A_BODY,
+    *A_KEY,
     "idempotency_in_progress",
     "duplicate_reference",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "idempotency_key_reused",
-    "sensitive_data_rejected",
     "hook_failed",
     "vault_unavailable",
 )

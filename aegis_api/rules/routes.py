@@ -8,7 +8,7 @@ from flask import Response
 
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_operator
-from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.openapi import A_BODY, Blueprint, headers, refuses
 from aegis_api.http.parts import parts
 from aegis_api.http.simulating import SIMULATION_S
 from aegis_api.http.version_routes import Examples, Told, VersionRoutes
@@ -62,11 +62,7 @@ _ROUTES.add_to(blueprint)
 
 @blueprint.route("/simulate", methods=["POST"])
 @refuses(
-    "malformed_json",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "sensitive_data_rejected",
+    *A_BODY,
 )
 @blueprint.arguments(RulesSimulationRequestSchema(), example=examples.SIMULATION_REQUEST)
 @blueprint.response(200, answers.RulesSimulationSchema(), example=examples.SIMULATION, headers=headers())

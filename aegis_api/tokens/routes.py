@@ -9,7 +9,7 @@ from flask import Response, g
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_merchant, require_scope
 from aegis_api.http.idempotency import idempotency_key
-from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.openapi import A_BODY, A_KEY, Blueprint, headers, refuses, takes
 from aegis_api.http.parts import asked, parts
 from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form
 from aegis_worker.domain.cards import Card
@@ -44,14 +44,8 @@ def _only_where_it_is_on() -> None:
 @blueprint.route("/tokens", methods=["POST"])
 @takes("Idempotency-Key")
 @refuses(
-    "malformed_json",
-    "idempotency_key_missing",
-    "idempotency_key_invalid",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "idempotency_key_reused",
-    "sensitive_data_rejected",
+    *A_BODY,
+    *A_KEY,
     "card_gone",
     "vault_off",
     "vault_unavailable",

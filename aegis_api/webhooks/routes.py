@@ -8,7 +8,7 @@ from flask import Response, g
 
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_merchant
-from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.openapi import A_BODY, Blueprint, headers, refuses
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form
 from aegis_worker.delivery.webhooks import endpoints
@@ -41,11 +41,7 @@ blueprint.before_request(require_merchant)
 
 @blueprint.route("/webhook-endpoints", methods=["POST"])
 @refuses(
-    "malformed_json",
-    "payload_too_large",
-    "unsupported_media_type",
-    "validation_failed",
-    "sensitive_data_rejected",
+    *A_BODY,
     "webhook_endpoint_refused",
     "duplicate_endpoint",
 )

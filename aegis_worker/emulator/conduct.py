@@ -41,8 +41,13 @@ class Conduct:
         merchant = payment.merchant_payment_id or payment.reference
         return script if not script.once or tx.is_first_call(merchant, script.name, asked.operation) else OK
 
-    def turned_away(self) -> Reply | None:
-        """The answer to every POST while the instance's faults refuse all of them; None while it takes them."""
+    def answered(self, call: Callable[[], Reply]) -> Reply:
+        """The answer to a POST, later by the latency of the instance's faults: that of `call`, unless all are refused."""
+        latency_s = self.choice.faults.now.latency_ms / 1000
+        reply = self._turned_away() or call()
+        return replace(reply, after_s=reply.after_s + latency_s)
+
+    def _turned_away(self) -> Reply | None:
         if self.choice.faults.now.refuse_all:
             return self.wording.unavailable()
         if self.choice.faults.now.retry_after_s:

@@ -46,9 +46,7 @@ class Gateway:
         self, path: str, operation: str, payment_id: str | None, headers: Mapping[str, str], raw: bytes
     ) -> Reply:
         """Carry out `operation` on a payment, or on a new one, and say what to send back."""
-        latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.conduct.turned_away() or self._call(path, operation, payment_id, headers, raw)
-        return replace(reply, after_s=reply.after_s + latency_s)
+        return self._books.conduct.answered(lambda: self._call(path, operation, payment_id, headers, raw))
 
     def _call(
         self, path: str, operation: str, payment_id: str | None, headers: Mapping[str, str], raw: bytes

@@ -32,11 +32,10 @@ class AdyenGateway:
 
     def post(self, name: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Carry the call out, and say what to send back."""
-        latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.conduct.turned_away() or self._call(name, target, headers, raw)
+        reply = self._books.conduct.answered(lambda: self._call(name, target, headers, raw))
         key = headers.get("idempotency-key")
         named = {"Idempotency-Key": key} if key else {}
-        return replace(reply, headers={**named, **reply.headers}, after_s=reply.after_s + latency_s)
+        return replace(reply, headers={**named, **reply.headers})
 
     def _call(self, name: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         try:

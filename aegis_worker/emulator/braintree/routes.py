@@ -6,7 +6,6 @@ import base64
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..control import PREFIX, Control
@@ -143,16 +142,17 @@ class BraintreeRoutes:
         raw: bytes,
     ) -> Reply:
         """What moves no money of a sale's, and follows no script."""
-        reply = self._books.conduct.turned_away()
-        if reply is None:
+
+        def done() -> Reply:
             try:
                 with self._books.transaction() as tx:
                     now = self._books.now()
                     self._books.settle_due(tx, now)
-                    reply = do(self._books, tx, Ask(merchant, target, raw, now))
+                    return do(self._books, tx, Ask(merchant, target, raw, now))
             except Refusal as refused:
-                reply = refused.reply
-        return replace(reply, after_s=self._books.faults.now.latency_ms / 1000)
+                return refused.reply
+
+        return self._books.conduct.answered(done)
 
 
 def _named(endpoint: str, own_id: str) -> str:

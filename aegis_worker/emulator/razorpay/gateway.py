@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from ..choosing import Asked
 from ..replies import Refusal, Reply
@@ -51,9 +50,7 @@ class RazorpayGateway:
 
     def post(self, name: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Carry the call out, and say what to send back."""
-        latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.conduct.turned_away() or self._call(name, target, headers, raw)
-        return replace(reply, after_s=reply.after_s + latency_s)
+        return self._books.conduct.answered(lambda: self._call(name, target, headers, raw))
 
     def _call(self, name: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         try:

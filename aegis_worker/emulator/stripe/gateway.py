@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..choosing import Asked
@@ -36,9 +35,7 @@ class StripeGateway:
 
     def post(self, name: str, path: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Carry the call out, and say what to send back."""
-        latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.conduct.turned_away() or self._call(name, path, target, headers, raw)
-        return replace(reply, after_s=reply.after_s + latency_s)
+        return self._books.conduct.answered(lambda: self._call(name, path, target, headers, raw))
 
     def _call(self, name: str, path: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         account, key = headers.get("stripe-account", ""), headers.get("idempotency-key")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from aegis_worker.lab.local.options import workers_option
 from aegis_worker.lab.percentiles import percentiles
 
 from .figures import ratio
@@ -24,7 +25,6 @@ from .rounds import (
     gateway_ms_option,
     latencies,
     run_mode,
-    workers_option,
 )
 from .setup import GATEWAYS, Setup
 

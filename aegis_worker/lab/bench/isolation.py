@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 import click
 
+from aegis_worker.lab.local.options import workers_option
+
 from .figures import ratio
 from .finished import ends_of
 from .rig import Rig, new_key
-from .rounds import Common, Mode, Round, common_options, run_mode, workers_option
+from .rounds import Common, Mode, Round, common_options, run_mode
 from .seed import seed_accepted
 from .setup import BESIDE_SLOW, SLOW_CURRENCY, Setup
 

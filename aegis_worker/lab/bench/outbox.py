@@ -9,12 +9,13 @@ import click
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.domain.modes import Owner
+from aegis_worker.lab.local.options import workers_option
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
 
 from .meter import Reading
 from .rig import Rig, new_key
-from .rounds import Common, Mode, Round, common_options, run_mode, workers_option
+from .rounds import Common, Mode, Round, common_options, run_mode
 from .seed import seed_finished
 from .setup import Setup
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import click
 
+from aegis_worker.lab.local.options import workers_option
+
 from .rig import Rig, new_key
-from .rounds import Common, Mode, Round, answers_per_s, common_options, latencies, run_mode, workers_option
+from .rounds import Common, Mode, Round, answers_per_s, common_options, latencies, run_mode
 from .seed import seed_finished
 from .setup import Setup
 

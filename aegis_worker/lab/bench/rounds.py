@@ -126,13 +126,6 @@ _existing_option = click.option(
     type=click.IntRange(1, 10_000_000),
     help="Measure once with nearly empty tables and once more with this many finished payments in them.",
 )
-workers_option = click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="How many processes the Celery worker has.",
-)
 batch_option = click.option(
     "--batch",
     type=click.IntRange(1, MOST_AT_ONCE),

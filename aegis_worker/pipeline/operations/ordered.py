@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
-from aegis_worker.domain.changes import JobChange, OpenAttempt
+from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.charges import own_charge
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.entities import EntityChange, EntityStatus, Order, entity_failed, order_in, succeeded
-from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -30,10 +29,10 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.resilience.backoff import verify_delay_s
 
-from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
+from ..work import Answer, Policy, Rest, Settled, Step, Work
 from .absence import EVENT_COMES_WITHIN_S, may_repeat_unasked
 from .answers import ask_later, doubt, end_attempt, send_again
-from .requests import request_for
+from .requests import new_call
 from .room import Room
 from .steps import ask, review, unreachable_because
 from .twins import looked_for_in_s
@@ -94,21 +93,14 @@ class Ordered(Room):
         before = self.before_sending(work, own)
         if before is not None:
             return before
-        request = request_for(work, order.operation, order.attempt, charge.gateway)
-        opened = OpenAttempt(
-            operation=order.operation,
-            number=order.attempt,
-            gateway=charge.gateway,
-            gateway_key=gateway_key(work.payment.id, order.operation, order.attempt),
-            request_hash=request.fingerprint(),
-            decision={"because": f"{order.kind} {order.id}, of the charge that {charge.gateway} holds"},
+        return new_call(
+            work,
+            order.operation,
+            order.attempt,
+            charge.gateway,
             account=charge.account,
-        )
-        return Send(
-            opened,
-            request,
-            [],
-            (EntityChange(order, EntityStatus.PENDING, charge.gateway, check_in_s=_LOOK_AGAIN_S),),
+            decision={"because": f"{order.kind} {order.id}, of the charge that {charge.gateway} holds"},
+            entities=(EntityChange(order, EntityStatus.PENDING, charge.gateway, check_in_s=_LOOK_AGAIN_S),),
         )
 
     def _unsent(self, order: Order, gateway: str | None, code: str) -> Rest:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from msgspec.structs import replace
 
 from aegis_worker.domain.cards import is_vaulted
+from aegis_worker.domain.changes import OpenAttempt
 from aegis_worker.domain.charges import last_hop
-from aegis_worker.domain.entities import order_in
+from aegis_worker.domain.entities import EntityChange, order_in
 from aegis_worker.domain.gateway_keys import gateway_key, is_ordered
 from aegis_worker.domain.instruments import as_seen_by
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation, charges
 from aegis_worker.domain.payer import Payer
+from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.screening import demands_three_ds
 from aegis_worker.gateways.kit.flows import OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
-from aegis_worker.pipeline.work import Work
+from aegis_worker.pipeline.work import Send, Work
 
 
 @cache
@@ -26,6 +30,31 @@ def steps_from(operation: Operation, steps: tuple[Operation, ...]) -> tuple[Oper
         return steps[steps.index(operation) :]
     order = list(Operation)
     return operation, *(step for step in steps if order.index(step) > order.index(operation))
+
+
+def new_call(
+    work: Work,
+    operation: Operation,
+    number: int,
+    gateway: str,
+    *,
+    account: str | None,
+    decision: Mapping[str, Any],
+    facts: Sequence[Fact] = (),
+    entities: tuple[EntityChange, ...] = (),
+) -> Send:
+    """A new attempt and its call. `decision`: why it is made. `account`: at the gateway; None if it has no name."""
+    request = request_for(work, operation, number, gateway)
+    opened = OpenAttempt(
+        operation=operation,
+        number=number,
+        gateway=gateway,
+        gateway_key=request.idempotency_key,
+        request_hash=request.fingerprint(),
+        decision=decision,
+        account=account,
+    )
+    return Send(opened, request, list(facts), entities)
 
 
 def request_for(work: Work, operation: Operation, number: int, gateway: str) -> GatewayRequest:

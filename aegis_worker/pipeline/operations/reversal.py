@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
-from aegis_worker.domain.changes import JobChange, OpenAttempt
-from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -24,10 +23,10 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import duplicate_reversed
 
-from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
+from ..work import Answer, Policy, Rest, Settled, Step, Work
 from .absence import may_repeat_unasked
 from .answers import LOOK_AGAIN, ask_later, end_attempt, send_again
-from .requests import request_for
+from .requests import new_call
 from .room import Room
 from .steps import ask, review, unreachable_because
 from .unsettled import not_found, not_sent, unknown
@@ -60,17 +59,14 @@ def _step(work: Work) -> Step:
     for position, attempt in enumerate(work.attempts):
         if (attempt.operation, attempt.number) == (operation, charge["number"]):
             return _on_disk[attempt.status](work, position)
-    request = request_for(work, operation, charge["number"], charge["gateway"])
-    opened = OpenAttempt(
-        operation=operation,
-        number=charge["number"],
-        gateway=charge["gateway"],
-        gateway_key=gateway_key(work.payment.id, operation, charge["number"]),
-        request_hash=request.fingerprint(),
-        decision={"because": f"gives back {charge['gateway_ref']}, a charge too many"},
+    return new_call(
+        work,
+        operation,
+        charge["number"],
+        charge["gateway"],
         account=charged.account,
+        decision={"because": f"gives back {charge['gateway_ref']}, a charge too many"},
     )
-    return Send(opened, request, [])
 
 
 def _refused(work: Work, position: int) -> Step:

@@ -14,8 +14,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
-from aegis_worker.domain.changes import OpenAttempt
-from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -28,11 +26,11 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.domain.payment import in_doubt, resolved
-from aegis_worker.pipeline.work import Answer, Policy, Send, Settled, Step, Work
+from aegis_worker.pipeline.work import Answer, Policy, Settled, Step, Work
 
 from ..absence import Missing, after_not_found, may_repeat_unasked
 from ..answers import ask_later, doubt, end_attempt, send_again
-from ..requests import request_for
+from ..requests import new_call
 from ..steps import ask, review
 from .door import new_end_s, wait_for_payer
 from .facts import action_required, described
@@ -57,17 +55,15 @@ def confirm_step(work: Work, latest: Attempt) -> Step | None:
         return None
     if confirm.data is None:
         return review(work, f"what the payer brought back can't be handed on: {confirm.unreadable}")
-    request = request_for(work, Operation.CONFIRM, confirm.number, latest.gateway)
-    opened = OpenAttempt(
-        operation=Operation.CONFIRM,
-        number=confirm.number,
-        gateway=latest.gateway,
-        gateway_key=gateway_key(work.payment.id, Operation.CONFIRM, confirm.number),
-        request_hash=request.fingerprint(),
-        decision={"because": f"the payer came back from the {latest.operation}"},
+    because = f"the payer came back from the {latest.operation}"
+    return new_call(
+        work,
+        Operation.CONFIRM,
+        confirm.number,
+        latest.gateway,
         account=latest.account,
+        decision={"because": because},
     )
-    return Send(opened, request, [])
 
 
 def settle_confirm(work: Work, answer: Answer, policy: Policy, settle_step: SettleStep) -> Settled:

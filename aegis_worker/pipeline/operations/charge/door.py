@@ -10,15 +10,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus
-from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
+from aegis_worker.domain.changes import AnswerAttempt, JobChange
 from aegis_worker.domain.charges import hop_reference
-from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import ActionRequired, Operation, charges
 from aegis_worker.domain.payment import Fact
 from aegis_worker.pipeline.work import Policy, Rest, Send, Settled, Work
 from aegis_worker.resilience.backoff import rung_at_s
 
-from ..requests import request_for
+from ..requests import new_call
 from ..steps import review
 
 
@@ -78,17 +77,14 @@ def open_door(work: Work, because: str) -> Send | Rest | None:
         return review(
             work, f"{latest.gateway} does not cancel what the payer could still pay there: {why}; {because}"
         )
-    request = request_for(work, Operation.CLOSE, latest.number, latest.gateway)
-    opened = OpenAttempt(
-        operation=Operation.CLOSE,
-        number=latest.number,
-        gateway=latest.gateway,
-        gateway_key=gateway_key(work.payment.id, Operation.CLOSE, latest.number),
-        request_hash=request.fingerprint(),
-        decision={"because": because},
+    return new_call(
+        work,
+        Operation.CLOSE,
+        latest.number,
+        latest.gateway,
         account=latest.account,
+        decision={"because": because},
     )
-    return Send(opened, request, [])
 
 
 def _is_left_open(work: Work, latest: Attempt) -> bool:

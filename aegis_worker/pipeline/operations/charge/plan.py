@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.changes import JobChange, OpenAttempt
-from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Fact, retried
 from aegis_worker.domain.transitions import State
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 
-from ..requests import request_for, steps_from
+from ..requests import new_call, steps_from
 from ..steps import ask, ended, review, unreachable_because
 from .confirm import confirm_step
 from .door import open_door
@@ -119,19 +118,14 @@ def _send(
     decision: Mapping[str, Any],
     facts: list[Fact],
 ) -> Send:
-    request = request_for(work, operation, number, gateway)
-    return Send(
-        OpenAttempt(
-            operation=operation,
-            number=number,
-            gateway=gateway,
-            gateway_key=gateway_key(work.payment.id, operation, number),
-            request_hash=request.fingerprint(),
-            decision=decision,
-            account=work.route.gateways[gateway].account,
-        ),
-        request,
-        facts + opened(work.payment, operation, gateway, number),
+    return new_call(
+        work,
+        operation,
+        number,
+        gateway,
+        account=work.route.gateways[gateway].account,
+        decision=decision,
+        facts=facts + opened(work.payment, operation, gateway, number),
     )
 
 
