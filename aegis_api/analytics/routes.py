@@ -97,12 +97,19 @@ def list_payments_of_customer(query: dict[str, Any], customer_id: str) -> Respon
 
 
 def _asked(query: dict[str, Any], owner: Owner | None, groups: Sequence[str]) -> analytics.Asked:
-    until = query.get("until") or datetime.now(UTC)
-    since = query.get("since") or until - _USUAL
-    if not timedelta(0) < until - since <= _LONGEST:
+    until = query.get("until")
+    since = query.get("since") or _before(until)
+    if not timedelta(0) < (until or datetime.now(UTC)) - since <= _LONGEST:
         raise _wrong("since", "Must be before `until`, by 400 days at most.")
     only = {name: query[name] for name in (*groups, "currency") if name in query}
     return analytics.Asked(owner, since, until, query["interval"], tuple(query["group_by"]), only)
+
+
+def _before(until: datetime | None) -> datetime:
+    try:
+        return (until or datetime.now(UTC)) - _USUAL
+    except OverflowError:
+        raise _wrong("until", "Is too early.") from None
 
 
 def _wrong(parameter: str, detail: str) -> RequestRefused:

@@ -17,7 +17,7 @@ from aegis_api.payments.examples import A_STORED_PAYMENT
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.modes import MODES
 from aegis_worker.persistence.projections import ProjectionLag
-from aegis_worker.queries.analytics import GROUPS, OPERATORS_GROUPS, CustomerSum, Summary
+from aegis_worker.queries.analytics import GROUPS, INTERVALS, OPERATORS_GROUPS, CustomerSum, Summary
 from aegis_worker.views.analytics import analytics_body, customer_body
 
 _STATES = ("OPEN", "AUTHORIZED", "SUCCESS", "FAILURE", "CANCELLED")
@@ -56,7 +56,7 @@ class AnalyticsQuerySchema(StrictSchema):
 
     since = Moment(metadata={"description": "From the hour that begins then or later."})
     until = Moment(metadata={"description": "Up to this time, which is left out. The default is now."})
-    interval = OneOf(frozenset({"hour", "day", "all"}), "hour, day or all", load_default="all")
+    interval = OneOf(frozenset(INTERVALS), "hour, day or all", load_default="all")
     group_by = Groups(GROUPS, load_default=())
     gateway = Text(64)
     method = Text(64)

@@ -1,7 +1,8 @@
-"""The statements of the read models: facts by payment, and summaries by hour.
+"""The statements of the read models: facts by payment, summaries by hour, and their totals.
 
 A summary changes by what a payment counts now, less what it counted before, which its row of facts says. Both change in one
-statement, so a change that is taken in twice changes nothing. One transaction at a time takes anything in, by a lock.
+statement, so a change that is taken in twice changes nothing. One transaction at a time takes anything in, by a lock. The
+totals (by day, and over all merchants) change with the summaries, by triggers.
 """
 
 from __future__ import annotations
@@ -92,16 +93,28 @@ SELECT (SELECT count(*) FROM (SELECT FROM projection_changes LIMIT %(most)s) c) 
 FROM (SELECT) one LEFT JOIN projection_rebuilds r ON r.name = %(name)s
 LEFT JOIN (SELECT told_at FROM projection_changes ORDER BY id LIMIT 1) o ON true
 """
-# Everything counted anew, to hold the summaries against.
+# Everything counted anew, to hold summaries and totals against.
+_COUNTED = ", ".join(("payments", *SUMS))
+_ADDED_UP = ", ".join(f"sum({name}) AS {name}" for name in ("payments", *SUMS))
+_OTHER_KEYS = ", ".join(name for name in KEYS if name not in {"merchant_id", "hour"})
 _RECOUNT = f"""
 WITH ids AS (SELECT id AS payment_id FROM payments), now AS ({_NOW}),
 counted AS (
     SELECT {_KEY}, count(*) AS payments, {", ".join(f"sum({name}) AS {name}" for name in SUMS)} FROM now GROUP BY {_KEY}
 ),
-summaries AS (SELECT * FROM payment_summaries WHERE payments <> 0)
-SELECT count(*) FROM (
+summaries AS (SELECT {_KEY}, {_COUNTED} FROM payment_summaries WHERE payments <> 0),
+added AS (
+    SELECT CASE WHEN GROUPING(hour) = 0 THEN 'hour' WHEN GROUPING(merchant_id) = 0 THEN 'merchant_day' ELSE 'day' END
+        AS kind, coalesce(merchant_id, '') AS merchant_id, coalesce(hour, day) AS at, {_OTHER_KEYS}, {_ADDED_UP}
+    FROM (SELECT *, date_trunc('day', hour, 'UTC') AS day FROM counted) c
+    GROUP BY {_OTHER_KEYS}, GROUPING SETS ((merchant_id, day), (hour), (day))
+),
+totals AS (SELECT kind, merchant_id, at, {_OTHER_KEYS}, {_COUNTED} FROM payment_totals WHERE payments <> 0)
+SELECT (SELECT count(*) FROM (
     (TABLE counted EXCEPT TABLE summaries) UNION ALL (TABLE summaries EXCEPT TABLE counted)
-) differing
+) of_summaries) + (SELECT count(*) FROM (
+    (TABLE added EXCEPT TABLE totals) UNION ALL (TABLE totals EXCEPT TABLE added)
+) of_totals)
 """
 MOST_PENDING = 100_000
 
@@ -158,7 +171,7 @@ def lag(connection: Connection) -> ProjectionLag:
 
 
 def differences(connection: Connection) -> int:
-    """How many rows of the summaries are not what a full recount gives. Reads every payment."""
+    """How many rows of the summaries and totals are not what a full recount gives. Reads every payment."""
     return int(connection.exec_driver_sql(_RECOUNT).scalar_one())
 
 

@@ -1,4 +1,4 @@
-"""What payments came to over time, a merchant's or those of all, from the summaries by hour; and the history of a customer.
+"""What payments came to over time, a merchant's or those of all, from summaries and their totals; and a customer's history.
 
 Sums never cross currencies, so every row is of one currency.
 """
@@ -8,22 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection
 
 from aegis_worker.domain.modes import Owner
 
+from .spans import Span, spans_of
+
 GROUPS = ("gateway", "method", "experiment", "arm", "state")
 OPERATORS_GROUPS = ("merchant_id", "mode", *GROUPS)
 Interval = Literal["hour", "day", "all"]
+INTERVALS: tuple[Interval, ...] = get_args(Interval)
 # More would be neither read nor drawn; a longer interval or fewer groups have fewer.
 MOST_ROWS = 5000
 # Of a customer's payments, the newest so many are summed.
 MOST_OF_A_CUSTOMER = 10_000
 
-_STEP = {"hour": "hour", "day": "date_trunc('day', hour, 'UTC')", "all": "NULL::timestamptz"}
-_WHOSE = "merchant_id = %(merchant_id)s AND mode = %(mode)s AND"
+_AMOUNTS = ("amount_minor", "captured_minor", "refunded_minor", "charged_back_minor")
 _CUSTOMER = """
 SELECT currency, count(*) AS payments, count(*) FILTER (WHERE state IN ('SUCCESS', 'AUTHORIZED')) AS charged,
     count(*) FILTER (WHERE state = 'FAILURE') AS failed, sum(captured_minor)::bigint AS captured_minor,
@@ -39,13 +41,13 @@ FROM (
 class Asked:
     """Which payments, by the hour in which they were accepted, and how they are grouped. `owner`: whose, None: all of them.
 
-    `groups`: some of GROUPS, or where all are asked about of OPERATORS_GROUPS. `only`: values of these, or a currency, that
-    they must have.
+    Of the hours that begin at `since` or later, and before `until`; None: up to now. `groups`: some of GROUPS, or where all
+    are asked about of OPERATORS_GROUPS. `only`: values of these, or a currency, that they must have.
     """
 
     owner: Owner | None
     since: datetime
-    until: datetime
+    until: datetime | None
     interval: Interval = "all"
     groups: tuple[str, ...] = ()
     only: Mapping[str, str] = field(default_factory=dict)
@@ -95,23 +97,19 @@ class CustomerSum:
 def summaries(connection: Connection, asked: Asked) -> Sequence[Summary]:
     """At most MOST_ROWS + 1 rows, by time, group and currency: one more says that there are too many."""
     groups = [name for name in OPERATORS_GROUPS if name in asked.groups]
-    keys = [f"{_STEP[asked.interval]} AS at", *groups, "currency"]
-    only = [f"AND {name} = %(only_{name})s" for name in asked.only]
+    keys = ["step_at AS at", *groups, "currency"]
     numbers = ", ".join(str(place) for place in range(1, len(keys) + 1))
+    parts, values = _parts(asked)
     statement = f"""
         SELECT {", ".join(keys)}, sum(payments)::bigint AS payments,
             coalesce(sum(payments) FILTER (WHERE state IN ('SUCCESS', 'AUTHORIZED')), 0)::bigint AS charged,
             coalesce(sum(payments) FILTER (WHERE state = 'FAILURE'), 0)::bigint AS failed,
             coalesce(sum(payments) FILTER (WHERE state = 'CANCELLED'), 0)::bigint AS cancelled,
             coalesce(sum(payments) FILTER (WHERE state = 'OPEN'), 0)::bigint AS open,
-            sum(amount_minor)::bigint AS amount_minor, sum(captured_minor)::bigint AS captured_minor,
-            sum(refunded_minor)::bigint AS refunded_minor, sum(charged_back_minor)::bigint AS charged_back_minor
-        FROM payment_summaries
-        WHERE {_WHOSE if asked.owner else ""} hour >= %(since)s AND hour < %(until)s {" ".join(only)}
+            {", ".join(f"sum({name})::bigint AS {name}" for name in _AMOUNTS)}
+        FROM ({parts}) parts
         GROUP BY {numbers} HAVING sum(payments) > 0 ORDER BY {numbers} LIMIT {MOST_ROWS + 1}
     """
-    names = {**(asked.owner._asdict() if asked.owner else {}), "since": asked.since, "until": asked.until}
-    names |= {f"only_{name}": value for name, value in asked.only.items()}
     return [
         Summary(
             at=row.at,
@@ -121,11 +119,35 @@ def summaries(connection: Connection, asked: Asked) -> Sequence[Summary]:
                 for name in ("currency", "payments", "charged", "failed", "cancelled", "open", *_AMOUNTS)
             },
         )
-        for row in connection.exec_driver_sql(statement, names)
+        for row in connection.exec_driver_sql(statement, values)
     ]
 
 
-_AMOUNTS = ("amount_minor", "captured_minor", "refunded_minor", "charged_back_minor")
+def _parts(asked: Asked) -> tuple[str, dict[str, Any]]:
+    """The rows to add up, those of one span after those of another, and the values that the statement names."""
+    only = {**asked.only, **(asked.owner._asdict() if asked.owner else {})}
+    values = {f"only_{name}": value for name, value in only.items()}
+    parts = []
+    for number, span in enumerate(spans_of(asked.since, asked.until, by_hour=asked.interval == "hour")):
+        part = _part(span, f"{number}", asked.interval, is_of_all="merchant_id" not in {*only, *asked.groups})
+        parts.append(f"{part} {' '.join(f'AND {name} = %(only_{name})s' for name in only)}")
+        values |= {f"since_{number}": span.since, f"until_{number}": span.until}
+    return " UNION ALL ".join(parts), values
+
+
+def _part(span: Span, number: str, interval: Interval, *, is_of_all: bool) -> str:
+    if is_of_all:
+        source, begins, whose = "payment_totals", "at", f"kind = '{span.step}' AND merchant_id = ''"
+    elif span.step == "day":
+        source, begins, whose = "payment_totals", "at", "kind = 'merchant_day'"
+    else:
+        source, begins, whose = "payment_summaries", "hour", "true"
+    step_at = {"hour": begins, "day": f"date_trunc('day', {begins}, 'UTC')", "all": "NULL::timestamptz"}
+    before = "" if span.until is None else f"AND {begins} < %(until_{number})s"
+    return f"""
+        SELECT {step_at[interval]} AS step_at, {", ".join(OPERATORS_GROUPS)}, currency, payments, {", ".join(_AMOUNTS)}
+        FROM {source} WHERE {whose} AND {begins} >= %(since_{number})s {before}
+    """
 
 
 def customer_sums(connection: Connection, owner: Owner, customer_id: str) -> Sequence[CustomerSum]:

@@ -1,6 +1,6 @@
 """What gateways took in and gave back for us, by day: to be held against what they pay out.
 
-It is counted by the day on which a payment was accepted, from the summaries that events keep, seconds behind. Gateways pay
+It is counted by the day on which a payment was accepted, from the totals that events keep, seconds behind. Gateways pay
 out by the day on which they captured, less their fees: over a few days the sums agree, on one day they may not.
 """
 
@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 MOST_ROWS = 2000
 
 _BY_DAY = """
-SELECT date_trunc('day', hour, 'UTC') AS day, gateway, mode, currency,
+SELECT at AS day, gateway, mode, currency,
     coalesce(sum(payments) FILTER (WHERE captured_minor > 0), 0)::bigint AS payments,
     sum(captured_minor)::bigint AS captured_minor, sum(refunded_minor)::bigint AS refunded_minor,
     sum(charged_back_minor)::bigint AS charged_back_minor
-FROM payment_summaries
-WHERE hour >= %(since)s AND gateway <> ''
+FROM payment_totals
+WHERE kind = 'day' AND merchant_id = '' AND at >= %(since)s AND gateway <> ''
 GROUP BY 1, 2, 3, 4 HAVING sum(captured_minor) > 0 ORDER BY 1 DESC, 2, 3, 4 LIMIT %(limit)s
 """
 
@@ -45,6 +45,6 @@ class Settled:
 
 
 def settlement(connection: Connection, since: datetime, *, limit: int = MOST_ROWS) -> Sequence[Settled]:
-    """By day, gateway, mode and currency, the newest day first; of all merchants."""
+    """By day (in UTC) that begins at `since` or later, gateway, mode and currency, the newest first; of all merchants."""
     rows = connection.exec_driver_sql(_BY_DAY, {"since": since, "limit": limit})
     return [Settled(*row) for row in rows]

@@ -1,8 +1,8 @@
-"""Read models of payments: what changed and is to be taken in, facts by payment, summaries by hour."""
+"""Read models of payments: what changed and is to be taken in, facts by payment, summaries by hour, and their totals."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Numeric, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Numeric, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from .columns import NOW, TIME, metadata
@@ -57,6 +57,20 @@ payment_summaries = Table(
     *(Column(name, TIME if name == "hour" else Text, primary_key=True) for name in KEYS),
     Column("payments", BigInteger, nullable=False),
     *(Column(name, Numeric, nullable=False) for name in SUMS),
+)
+
+# Of the hour or the day that begins `at`, of all merchants ('') or of one. Triggers of the summaries keep them.
+payment_totals = Table(
+    "payment_totals",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("merchant_id", Text, primary_key=True),
+    Column("at", TIME, primary_key=True),
+    *(Column(name, Text, primary_key=True) for name in KEYS if name not in {"merchant_id", "hour"}),
+    Column("payments", BigInteger, nullable=False),
+    *(Column(name, Numeric, nullable=False) for name in SUMS),
+    CheckConstraint("kind IN ('hour', 'day', 'merchant_day')", name="kind_known"),
+    Index("payment_totals_by_time", "at", postgresql_where=text("kind = 'merchant_day'")),
 )
 
 projection_rebuilds = Table(

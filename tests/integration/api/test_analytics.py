@@ -97,6 +97,8 @@ def test_merchants_see_no_others_by_it(api: Api, shop: Merchant) -> None:
     [
         ("?since=2026-01-01T00:00:00Z&until=2025-01-01T00:00:00Z", "since"),
         ("?since=2020-01-01T00:00:00Z", "since"),
+        ("?since=9999-12-31T23:30:00Z", "since"),
+        ("?until=0001-01-01T00:00:00Z", "until"),
         ("?group_by=payer", "group_by"),
         ("?interval=minute", "interval"),
         ("?currency=usd", "currency"),

@@ -22,7 +22,7 @@ from aegis_worker.domain.outcomes import Approved, Declined
 from aegis_worker.persistence import projections
 from aegis_worker.persistence.database import Database
 from aegis_worker.projections.keep import keep, rebuild
-from aegis_worker.queries.analytics import Asked, Summary, customer_sums, summaries
+from aegis_worker.queries.analytics import INTERVALS, Asked, Summary, customer_sums, summaries
 
 SHOP = Owner("m_1", "test")
 APPROVED, REFUSED = Approved("ref_1", captured=True), Declined("stolen_card", "43", "stolen")
@@ -165,6 +165,91 @@ def test_a_customer_has_sums_and_an_erased_one_is_found_no_more(database: Databa
     assert rows(database, "SELECT DISTINCT last4, metadata FROM payment_facts") == [
         {"last4": None, "metadata": None}
     ]
+
+
+def spread(database: Database, *, seed: int) -> None:
+    """Payments of two merchants over ten days and more, taken in as they are; a few have changed since."""
+    lives(database, seed=seed)
+    rng = random.Random(seed)
+    told(database)
+    keep(database)
+    for row in rows(database, "SELECT id FROM payments ORDER BY id"):
+        moved(database, row["id"], ago_min=rng.randrange(15_000), merchant=rng.choice(("m_1", "m_2")))
+        database.run(partial(projections.note, payment_ids=[row["id"]]))
+    keep(database)
+
+
+def moved(database: Database, payment_id: str, *, ago_min: int, merchant: str) -> None:
+    values = {"id": payment_id, "ago": ago_min, "merchant": merchant}
+    database.run(lambda connection: connection.exec_driver_sql(MOVED, values))
+
+
+# Tests alone move a payment in time: the product never does.
+MOVED = """
+ALTER TABLE payments DISABLE TRIGGER USER;
+UPDATE payments SET created_at = created_at - make_interval(mins => %(ago)s), merchant_id = %(merchant)s WHERE id = %(id)s;
+ALTER TABLE payments ENABLE TRIGGER USER
+"""
+BY_HAND = """
+SELECT CASE %(interval)s WHEN 'hour' THEN hour WHEN 'day' THEN date_trunc('day', hour, 'UTC') END AS at, {groups}
+    currency, count(*) AS payments, sum(amount_minor)::bigint AS amount_minor
+FROM payment_facts WHERE hour >= %(since)s AND hour < %(until)s AND merchant_id LIKE %(whose)s
+GROUP BY 1, {groups} currency ORDER BY 1, {groups} currency
+"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_period_of_one_or_of_all_is_what_its_payments_are_by_hand(database: Database, seed: int) -> None:
+    spread(database, seed=seed)
+    assert differing(database) == 0
+    rng, now = random.Random(seed), datetime.now(UTC)
+    for _ in range(60):
+        since = now - timedelta(minutes=rng.randrange(1, 16_000))
+        until = rng.choice((None, since + timedelta(minutes=rng.randrange(1, 16_000))))
+        groups = rng.choice(((), ("gateway",), ("merchant_id",), ("merchant_id", "state")))
+        owner = None if "merchant_id" in groups else rng.choice((None, SHOP))
+        asked = Asked(owner, since, until, rng.choice(INTERVALS), groups, {})
+        by_hand = rows(
+            database,
+            BY_HAND.format(groups="".join(f"{name}, " for name in groups)),
+            interval=asked.interval,
+            since=since,
+            until=until or now + timedelta(hours=1),
+            whose="m_1" if owner else "%",
+        )
+        with database.read() as connection:
+            found = summaries(connection, asked)
+        assert [
+            {"at": each.at, **each.group, "currency": each.currency}
+            | {"payments": each.payments, "amount_minor": each.amount_minor}
+            for each in found
+        ] == by_hand, asked
+
+
+def test_payments_that_are_taken_in_while_a_rebuild_goes_on_are_counted_once(database: Database) -> None:
+    for number in range(6):
+        accept_one(database, f"k{number}")
+    database.run(projections.begin_rebuild)
+    _, at = database.run(partial(projections.rebuild_some, after="", limit=3))
+    worked(database, APPROVED)  # those before and those after it
+    accept_one(database, "meanwhile")
+    told(database)
+    keep(database)
+    assert at
+    assert rebuild(database, goes_on=True) == 4
+    assert differing(database) == 0
+    assert sum(row.payments for row in summed(database)) == 7
+
+
+def test_totals_that_differ_are_noticed_and_mended(database: Database) -> None:
+    lives(database, seed=3)
+    told(database)
+    keep(database)
+    wrong = "UPDATE payment_totals SET payments = payments + 1 WHERE kind = 'day'"
+    database.run(lambda connection: connection.exec_driver_sql(wrong))
+    assert differing(database) > 0
+    rebuild(database, goes_on=False)
+    assert differing(database) == 0
 
 
 def test_statements_of_readers_use_indexes(database: Database) -> None:

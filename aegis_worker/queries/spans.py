@@ -1,0 +1,36 @@
+"""What a period is added up of: whole days where there are any, and the hours before and after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The steps of this length that begin at `since` or later, and before `until`; None: however late."""
+
+    step: Literal["hour", "day"]
+    since: datetime
+    until: datetime | None
+
+
+def spans_of(since: datetime, until: datetime | None, *, by_hour: bool) -> list[Span]:
+    """Each hour that begins at `since` or later and before `until` (in UTC), once. `by_hour`: as hours, never as days.
+
+    A day that is not over is a whole day where there is no `until`: it has all that there is of it.
+    """
+    begins = _midnight(since)
+    if by_hour or (until is not None and _midnight(until) <= begins):
+        return [Span("hour", since, until)]
+    first = begins if begins == since else begins + timedelta(days=1)
+    last = None if until is None else _midnight(until)
+    spans = [Span("hour", since, first), Span("day", first, last)]
+    if last is not None:
+        spans.append(Span("hour", last, until))
+    return [span for span in spans if span.until is None or span.since < span.until]
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
