@@ -35,6 +35,7 @@ from . import (
     checks_redis,
     checks_rules,
     checks_sealing,
+    checks_told,
     checks_unverified,
     checks_vault,
 )
@@ -145,6 +146,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
         "gateways' webhooks": checks_unverified.unverified,
+        "gateways' events": checks_told.told,
         "sealing keys": partial(checks_sealing.key_ring, ring=KeyRing(parts.settings.sealing_keys)),
     }
     for name, look in (of_any | (of_ours if works else {})).items():

@@ -13,10 +13,13 @@ from msgspec import Struct, msgpack
 from redis import Redis
 
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import HOOK_ENDS
 
 from .asked import Asked, Hook
 from .asking import Done, Said
 from .config import Configured, HooksConfig, configured
+from .counts import End
 from .frames import LARGEST_CONTEXT, Begin, Plugins
 from .points import ABOUT, Point
 from .statistics import Reporter
@@ -154,6 +157,7 @@ class HookPool:
                     for point in Point
                     if any(hook.point is point for hook in of)
                 }
+                _begin_at_0(of)
                 if self._supervisor is not None:
                     self._report()
             return self._hooks
@@ -222,3 +226,10 @@ def _never_raising(done: Done) -> Done:
             log.exception("whoever asked hooks could not be told")
 
     return told
+
+
+def _begin_at_0(hooks: Sequence[Hook]) -> None:
+    """A hook that is loaded has counts, so that monitors see the first one that is raised."""
+    for hook in hooks:
+        for end in End:
+            METER.increment(HOOK_ENDS, hook.name, hook.point, end.value, by=0)

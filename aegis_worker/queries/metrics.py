@@ -99,6 +99,7 @@ def _overdue(numbers: OverdueNumbers) -> Iterator[Reading]:
     yield Reading(table.IN_DOUBT_OLDEST, (), numbers.in_doubt_oldest_age_s)
     yield Reading(table.INCIDENTS, (), numbers.incidents)
     yield Reading(table.MISMATCHES, (), _or_nan(numbers.mismatches))
+    yield Reading(table.UNANSWERED, (), numbers.unanswered)
 
 
 def _people(numbers: PeopleNumbers) -> Iterator[Reading]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from aegis_worker.observability.metrics.meter import Distribution, Labels
-from aegis_worker.observability.metrics.table import ALL, Metric
+from aegis_worker.observability.metrics.table import ALL, HOOK_ENDS, HOOKS, Metric
 
 from .metrics_text import Sums
 
@@ -19,6 +19,8 @@ def from_zero(sums: Sums, gateways: Iterable[str]) -> Sums:
     """The sums, and 0 for what they lack. `gateways`: those that are configured."""
     names = tuple(gateways)
     known = [(metric, labels) for metric in ALL for labels in _known(metric, names)]
+    # Each hook that a process has loaded has counts.
+    known += [(HOOKS, labels[:2]) for metric, labels in sums.counts if metric is HOOK_ENDS]
     counts = {key: 0.0 for key in known if key[0].kind == "counter"}
     distributions = {key: Distribution() for key in known if key[0].kind == "histogram"}
     return Sums(counts | dict(sums.counts), distributions | dict(sums.distributions))

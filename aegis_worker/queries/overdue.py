@@ -24,6 +24,11 @@ FROM (
 ) d
 """
 _INCIDENTS = "SELECT count(*) FROM (SELECT FROM incidents WHERE resolved_at IS NULL LIMIT %(most)s) i"
+_UNANSWERED = """
+SELECT count(*) FROM (
+    SELECT FROM gateway_events WHERE status = 'unmatched' AND payment_id IS NOT NULL LIMIT %(most)s
+) e
+"""
 _MISMATCHES = """
 SELECT (found->>'mismatches')::int FROM (
     SELECT id, since, found FROM reconciliation_runs ORDER BY id DESC LIMIT %(runs)s
@@ -34,7 +39,8 @@ SELECT (found->>'mismatches')::int FROM (
 @dataclass(frozen=True, slots=True)
 class OverdueNumbers:
     """Ages in seconds; `jobs_oldest_age_s` by queue, those that have one due. `incidents`: that nobody has resolved.
-    `mismatches`: of the last comparison with gateways; None before the first. Counts end at 10,000.
+    `mismatches`: of the last comparison with gateways; None before the first. `unanswered`: events about payments of ours
+    for which their gateways did not answer in time. Counts end at 10,000.
     """
 
     jobs_oldest_age_s: Mapping[str, float]
@@ -42,6 +48,7 @@ class OverdueNumbers:
     in_doubt_oldest_age_s: float
     incidents: int
     mismatches: int | None
+    unanswered: int
 
 
 def overdue_numbers(connection: Connection) -> OverdueNumbers:
@@ -54,4 +61,10 @@ def overdue_numbers(connection: Connection) -> OverdueNumbers:
         doubt.oldest_age_s,
         connection.exec_driver_sql(_INCIDENTS, names).scalar_one(),
         connection.exec_driver_sql(_MISMATCHES, names).scalar_one_or_none(),
+        unanswered_events(connection),
     )
+
+
+def unanswered_events(connection: Connection) -> int:
+    """How many events about payments of ours were given up, as their gateways did not answer; at most 10,000."""
+    return int(connection.exec_driver_sql(_UNANSWERED, {"most": _MOST_COUNTED}).scalar_one())

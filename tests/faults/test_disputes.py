@@ -25,6 +25,7 @@ from support.payments import story_of
 from support.scripted_gateway import ScriptedGateway
 from support.told_gateway import ToldGateway
 
+from aegis_worker.cli import checks_told
 from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.outcomes import Unknown, UnknownKind
@@ -157,6 +158,11 @@ def test_a_silent_gateway_is_asked_again_and_after_a_day_a_person_sees_why(
         payment_id,
     )
     assert "read timeout" in stuck.why
+    with database.read() as connection:
+        (check,) = checks_told.told(connection)
+    assert (check.seen, check.verdict) == ("1 about payments have no answer of their gateway", "warn")
+    metrics = api.app.test_client().get("/metrics").text
+    assert "\naegis_gateway_events_unanswered 1.0\n" in metrics
     assert disputes_of(database, payment_id) == []
 
 

@@ -28,6 +28,15 @@ class Counted:
         METER.flush()
         return self._counts.get((BY_NAME[name], labels), 0)
 
+    def series(self, name: str, *first: str) -> dict[Labels, float]:
+        """What was counted by now under these first labels, by the labels after them."""
+        METER.flush()
+        return {
+            labels[len(first) :]: count
+            for (metric, labels), count in self._counts.items()
+            if metric is BY_NAME[name] and labels[: len(first)] == first
+        }
+
 
 @contextmanager
 def metering() -> Iterator[Counted]:

@@ -189,6 +189,11 @@ MISMATCHES = _gauge(
 INCIDENTS = _gauge(
     "aegis_audit_incidents", "", "Broken invariants that nobody has resolved, counted up to 10000"
 )
+UNANSWERED = _gauge(
+    "aegis_gateway_events_unanswered",
+    "",
+    "What gateways told of payments of ours and did not answer for when they were asked, counted up to 10000",
+)
 PAUSED = _gauge("aegis_gateway_paused", "gateway", "Whether an operator paused the gateway")
 SCORE = _gauge("aegis_gateway_score", "gateway", "Health, 0 to 1")
 IN_FLIGHT = _gauge("aegis_gateway_in_flight", "gateway", "Calls out over all workers, without look-ups")

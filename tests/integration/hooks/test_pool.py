@@ -14,6 +14,7 @@ import psutil
 import pytest
 from support.checkout import CHECKOUT
 from support.hook_pools import GOOD, HANGING, MISBEHAVING, ROUTES, payment, pool_of, said_of
+from support.metering import metering
 from support.sandbox_process import eventually
 
 from aegis_worker.errors import ConfigurationError
@@ -76,6 +77,14 @@ def test_hooks_of_other_points_and_other_names_are_not_asked(pool: HookPool) -> 
     assert only.hook == GOOD
     assert not pool.has(Point.LISTEN)
     assert pool.ask(Point.LISTEN, payment(), within_s=10) == ()
+
+
+def test_a_hook_that_is_loaded_has_counts_before_it_is_asked(pool: HookPool) -> None:
+    with metering() as counted:
+        assert pool.beside(processes=1).names(Point.FRAUD_CHECK) == pool.names(Point.FRAUD_CHECK)
+        assert counted.series("aegis_hook_calls", GOOD, "fraud_check") == {
+            (end,): 0 for end in ("answered", "failed", "timed_out", "crashed", "refused", "unasked")
+        }
 
 
 def test_whoever_waits_no_longer_is_told_which_hook_gave_no_answer_and_which_was_not_asked(

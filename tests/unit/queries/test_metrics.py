@@ -21,6 +21,7 @@ from aegis_worker.observability.metrics.table import (
     ALL,
     CALLS,
     FINDINGS,
+    HOOK_ENDS,
     IDEMPOTENCY_CONFLICTS,
     PAYMENTS,
     RETRIES,
@@ -109,6 +110,13 @@ def test_what_has_no_value_is_nan_so_that_no_alert_fires() -> None:
     )
     latencies = [told[f"aegis_gateway_latency_seconds one {share}"] for share in (0.5, 0.95, 0.99)]
     assert all(isnan(latency) for latency in latencies)
+
+
+def test_a_hook_that_is_loaded_has_a_time_before_it_was_asked() -> None:
+    loaded = Sums({(HOOK_ENDS, ("shop:check", "fraud_check", "failed")): 0}, {})
+    told = samples(metrics_text((), from_zero(loaded, ())))
+    assert told["aegis_hook_calls_total shop:check failed fraud_check"] == 0
+    assert told["aegis_hook_duration_seconds_count shop:check fraud_check"] == 0
 
 
 def test_what_can_be_known_beforehand_begins_at_0_and_what_was_counted_stays() -> None:
