@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.domain.modes import Owner
 
-from .spans import Span, spans_of
+from .stretches import Stretch, stretches_of
 
 GROUPS = ("gateway", "method", "experiment", "arm", "state")
 OPERATORS_GROUPS = ("merchant_id", "mode", *GROUPS)
@@ -124,26 +124,30 @@ def summaries(connection: Connection, asked: Asked) -> Sequence[Summary]:
 
 
 def _parts(asked: Asked) -> tuple[str, dict[str, Any]]:
-    """The rows to add up, those of one span after those of another, and the values that the statement names."""
+    """The rows to add up, those of one stretch after those of another, and the values that the statement names."""
     only = {**asked.only, **(asked.owner._asdict() if asked.owner else {})}
     values = {f"only_{name}": value for name, value in only.items()}
     parts = []
-    for number, span in enumerate(spans_of(asked.since, asked.until, by_hour=asked.interval == "hour")):
-        part = _part(span, f"{number}", asked.interval, is_of_all="merchant_id" not in {*only, *asked.groups})
+    for number, stretch in enumerate(
+        stretches_of(asked.since, asked.until, by_hour=asked.interval == "hour")
+    ):
+        part = _part(
+            stretch, f"{number}", asked.interval, is_of_all="merchant_id" not in {*only, *asked.groups}
+        )
         parts.append(f"{part} {' '.join(f'AND {name} = %(only_{name})s' for name in only)}")
-        values |= {f"since_{number}": span.since, f"until_{number}": span.until}
+        values |= {f"since_{number}": stretch.since, f"until_{number}": stretch.until}
     return " UNION ALL ".join(parts), values
 
 
-def _part(span: Span, number: str, interval: Interval, *, is_of_all: bool) -> str:
+def _part(stretch: Stretch, number: str, interval: Interval, *, is_of_all: bool) -> str:
     if is_of_all:
-        source, begins, whose = "payment_totals", "at", f"kind = '{span.step}' AND merchant_id = ''"
-    elif span.step == "day":
+        source, begins, whose = "payment_totals", "at", f"kind = '{stretch.step}' AND merchant_id = ''"
+    elif stretch.step == "day":
         source, begins, whose = "payment_totals", "at", "kind = 'merchant_day'"
     else:
         source, begins, whose = "payment_summaries", "hour", "true"
     step_at = {"hour": begins, "day": f"date_trunc('day', {begins}, 'UTC')", "all": "NULL::timestamptz"}
-    before = "" if span.until is None else f"AND {begins} < %(until_{number})s"
+    before = "" if stretch.until is None else f"AND {begins} < %(until_{number})s"
     return f"""
         SELECT {step_at[interval]} AS step_at, {", ".join(OPERATORS_GROUPS)}, currency, payments, {", ".join(_AMOUNTS)}
         FROM {source} WHERE {whose} AND {begins} >= %(since_{number})s {before}

@@ -8,7 +8,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Stretch:
     """The steps of this length that begin at `since` or later, and before `until`; None: however late."""
 
     step: Literal["hour", "day"]
@@ -16,20 +16,20 @@ class Span:
     until: datetime | None
 
 
-def spans_of(since: datetime, until: datetime | None, *, by_hour: bool) -> list[Span]:
+def stretches_of(since: datetime, until: datetime | None, *, by_hour: bool) -> list[Stretch]:
     """Each hour that begins at `since` or later and before `until` (in UTC), once. `by_hour`: as hours, never as days.
 
     A day that is not over is a whole day where there is no `until`: it has all that there is of it.
     """
     begins = _midnight(since)
     if by_hour or (until is not None and _midnight(until) <= begins):
-        return [Span("hour", since, until)]
+        return [Stretch("hour", since, until)]
     first = begins if begins == since else begins + timedelta(days=1)
     last = None if until is None else _midnight(until)
-    spans = [Span("hour", since, first), Span("day", first, last)]
+    stretches = [Stretch("hour", since, first), Stretch("day", first, last)]
     if last is not None:
-        spans.append(Span("hour", last, until))
-    return [span for span in spans if span.until is None or span.since < span.until]
+        stretches.append(Stretch("hour", last, until))
+    return [stretch for stretch in stretches if stretch.until is None or stretch.since < stretch.until]
 
 
 def _midnight(moment: datetime) -> datetime:
