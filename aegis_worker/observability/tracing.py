@@ -7,6 +7,7 @@ of ours and ids as attributes, never a statement, an argument or what somebody s
 
 from __future__ import annotations
 
+import atexit
 import random
 import re
 import time
@@ -22,14 +23,18 @@ from aegis_worker.observation_settings import ObservationSettings
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, Tracer
 
+    from .span_exporter import PostedSpans
+
 Kind = Literal["server", "client", "consumer", "internal"]
 T = TypeVar("T")
 R = TypeVar("R")
 Attributes = Mapping[str, str | int | float | bool | None]
 
-_W3C = re.compile(r"(00)-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
+_W3C = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
+# A later version may have more after the flags; what it has in common with version 00 is to be read. ff is none.
+_LATER = re.compile(r"(?!00|ff)[0-9a-f]{2}-([0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})(?:-.*)?", re.ASCII)
 # A collector that is slow or away costs memory up to here, and then spans.
-_MOST_WAITING, _EVERY_MS, _POST_WITHIN_S = 4096, 1000, 5.0
+_MOST_WAITING, _EVERY_MS, _END_WITHIN_S = 4096, 1000, 3.0
 _MOST_LINKS = 64
 # Of callers' traces, so many a second and process.
 _MOST_FOLLOWED_PER_S = 100
@@ -45,6 +50,7 @@ class Tracing:
         self._share = 0.0
         self._tracer: Tracer | None = None
         self._provider: Any = None
+        self._exporter: PostedSpans | None = None
         self._draw = random.Random()
         self._lock = Lock()
         self._until_s, self._followed = 0.0, 0
@@ -55,19 +61,16 @@ class Tracing:
         if settings.traces == "off":
             return
         try:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
             from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.trace import SpanLimits, TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+            from .span_exporter import PostedSpans
         except ImportError as error:
             raise ConfigurationError(
                 f"AEGIS_TRACES is otlp, which needs pip install aegispay[otel] ({error})"
             ) from error
-        exporter = OTLPSpanExporter(
-            endpoint=settings.otlp_endpoint.rstrip("/") + "/v1/traces",
-            headers=dict(settings.otlp_headers),
-            timeout=_POST_WITHIN_S,
-        )
+        exporter = self._exporter = PostedSpans(settings.otlp_endpoint, settings.otlp_headers)
         self._provider = TracerProvider(
             resource=Resource(dict(resource)), span_limits=SpanLimits(max_links=_MOST_LINKS)
         )
@@ -76,18 +79,29 @@ class Tracing:
         )
         self._tracer = self._provider.get_tracer("aegispay")
         self._share, self.on = settings.trace_share, True
+        # Before OpenTelemetry's own end, which would wait for half a minute.
+        atexit.unregister(self.end)
+        atexit.register(self.end)
 
     def close(self) -> None:
         """Send what is left, and trace no more."""
         self.on = False
         provider, self._provider, self._tracer = self._provider, None, None
         if provider is not None:
+            if self._exporter is not None:
+                self._exporter.end_within(_END_WITHIN_S)
             provider.shutdown()
 
     def flush(self) -> None:
         """Send what is left. Never raises."""
         if self._provider is not None:
-            self._provider.force_flush(int(_POST_WITHIN_S * 1000))
+            self._provider.force_flush()
+
+    def end(self) -> None:
+        """The process ends: send what is left, within some seconds. Never raises."""
+        if self._exporter is not None:
+            self._exporter.end_within(_END_WITHIN_S)
+        self.flush()
 
     def root(
         self, name: str, kind: Kind, given: str | None = None, attributes: Attributes = _NONE
@@ -97,10 +111,10 @@ class Tracing:
         """
         if not self.on:
             return None
-        parent = None if given is None else _W3C.fullmatch(given)
-        if parent is not None and set(parent[2]) != {"0"} and set(parent[3]) != {"0"}:
-            wanted = int(parent[4], 16) & 1 and self._may_follow()
-            return self.span(name, kind, given, attributes) if wanted else None
+        parent = None if given is None else _context_of(_as_version_00(given))
+        if parent is not None and parent.is_valid:
+            wanted = parent.trace_flags.sampled and self._may_follow()
+            return self._begun(name, kind, parent, attributes) if wanted else None
         return self._begun(name, kind, None, attributes) if self._draw.random() < self._share else None
 
     def _may_follow(self) -> bool:
@@ -171,21 +185,22 @@ class Tracing:
         self,
         name: str,
         kind: Kind,
-        parent: str | Span | None,
+        parent: str | SpanContext | Span | None,
         attributes: Attributes,
         began_ns: int | None = None,
         links: Sequence[Span] = (),
     ) -> Span | None:
-        from opentelemetry.trace import Link, NonRecordingSpan, SpanKind, set_span_in_context
+        from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, set_span_in_context
 
         if self._tracer is None:
             return None
         context = None
         if isinstance(parent, str):
-            remote = _context_of(parent)
-            if remote is None:
+            parent = _context_of(parent)
+            if parent is None:
                 return None
-            context = set_span_in_context(NonRecordingSpan(remote))
+        if isinstance(parent, SpanContext):
+            context = set_span_in_context(NonRecordingSpan(parent))
         elif parent is not None:
             context = set_span_in_context(parent)
         else:
@@ -225,6 +240,11 @@ def since_1970_ns(ago_s: float) -> int:
     return time.time_ns() - int(ago_s * 1e9)
 
 
+def _as_version_00(traceparent: str) -> str:
+    later = _LATER.fullmatch(traceparent)
+    return traceparent if later is None else f"00-{later[1]}"
+
+
 def _context_of(traceparent: str) -> SpanContext | None:
     from opentelemetry.trace import SpanContext, TraceFlags
 
@@ -232,5 +252,5 @@ def _context_of(traceparent: str) -> SpanContext | None:
     if found is None:
         return None
     return SpanContext(
-        int(found[2], 16), int(found[3], 16), is_remote=True, trace_flags=TraceFlags(int(found[4], 16))
+        int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=TraceFlags(int(found[3], 16))
     )

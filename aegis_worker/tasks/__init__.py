@@ -59,7 +59,7 @@ def _finish_parts(**_: Any) -> None:
     # No task runs any more, but calls that earlier tasks made may still be under way.
     process.finish_worker()
     METER.flush()
-    TRACING.flush()
+    TRACING.end()
 
 
 @task_prerun.connect

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 
-_EXTRA = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
+_EXTRA = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.common.trace_encoder")
 
 
 def measured(settings: Settings) -> None:

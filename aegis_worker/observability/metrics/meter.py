@@ -24,6 +24,8 @@ Labels = tuple[str, ...]
 MOST_VALUES = 256
 # More than all labels of ours make. What a defect would add beyond that is dropped.
 _MOST_SERIES = 20_000
+# For how long whoever ends a process waits for a sink that is being told already.
+_FLUSH_WITHIN_S = 3.0
 
 
 @dataclass(slots=True)
@@ -69,6 +71,14 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self.counts or self.distributions or self.gauges)
 
+    def merge(self, other: Batch) -> None:
+        """All that the other has; it is left as it was."""
+        for key, count in other.counts.items():
+            self.counts[key] = self.counts.get(key, 0) + count
+        for key, found in other.distributions.items():
+            self.distributions.setdefault(key, Distribution()).merge(found)
+        self.gauges |= other.gauges
+
 
 class Sink(Protocol):
     """Takes what processes measured. `wants_gauges`: also what is asked of the shared state every few seconds."""
@@ -79,15 +89,47 @@ class Sink(Protocol):
         """Take the batch; called on one thread. What can't be taken now is kept for later or dropped, and never raises."""
 
 
+class _Outlet:
+    """What one sink is still to be told. A sink that is slow makes no other wait: each is told on a thread of its own."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """With nothing to tell, and locks that nobody holds."""
+        self._adding, self._sending = threading.Lock(), threading.Lock()
+        self._waiting = Batch()
+
+    def add(self, batch: Batch) -> None:
+        """To be told with what waits."""
+        with self._adding:
+            self._waiting.merge(batch)
+
+    def send(self, within_s: float) -> None:
+        """Tell what waits, or leave it where another thread has been telling for `within_s`. Never raises."""
+        if not self._sending.acquire(timeout=within_s):
+            return
+        try:
+            with self._adding:
+                batch, self._waiting = self._waiting, Batch()
+            if batch:
+                self._sink.send(batch)
+        except Exception:
+            log.exception("metrics not sent")
+        finally:
+            self._sending.release()
+
+
 class Meter:
     """`increment`, `timing`, `histogram`, `gauge`: labels in the order of the metric's table row. For any thread."""
 
     def __init__(self) -> None:
         self.on = False
         self._sinks: Sequence[Sink] = ()
+        self._outlets: Sequence[_Outlet] = ()
         self._every_s = 5.0
         self._lock = threading.Lock()
-        self._sending = threading.Lock()
         self._batch = Batch()
         self._has_begun = False
         os.register_at_fork(after_in_child=self._begin_anew)
@@ -99,8 +141,10 @@ class Meter:
 
     def configure(self, sinks: Sequence[Sink], every_s: float) -> None:
         """Hand what is measured from now on to these sinks."""
-        self._sinks, self._every_s = sinks, every_s
-        self._batch, self.on = Batch(), bool(sinks)
+        with self._lock:
+            self._sinks, self._every_s = sinks, every_s
+            self._outlets = [_Outlet(sink) for sink in sinks]
+            self._batch, self._has_begun, self.on = Batch(), False, bool(sinks)
 
     def increment(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """Count `by` more."""
@@ -145,34 +189,41 @@ class Meter:
                 self._batch.gauges[metric, labels] = value
 
     def flush(self) -> None:
-        """Hand over what was measured since the last time. Never raises."""
+        """Hand over what was measured since the last time. Waits for a sink that is slow for some seconds. Never raises."""
+        self._hand_over()
+        for outlet in self._outlets:
+            outlet.send(_FLUSH_WITHIN_S)
+
+    def _hand_over(self) -> None:
+        # One thread at a time, or one outlet could be told of a gauge's older value last.
         with self._lock:
             batch, self._batch = self._batch, Batch()
-        if not batch:
-            return
-        with self._sending:
-            for sink in self._sinks:
-                try:
-                    sink.send(batch)
-                except Exception:
-                    log.exception("metrics not sent")
+            if batch:
+                for outlet in self._outlets:
+                    outlet.add(batch)
 
     def _begin(self) -> None:
-        """Start the thread that hands over: the first to measure in a process does so."""
+        """Start the threads that hand over: the first to measure in a process does so."""
         self._has_begun = True
-        threading.Thread(target=self._flush_forever, name="metrics", daemon=True).start()
+        for outlet in self._outlets:
+            thread = threading.Thread(target=self._tell_forever, args=(outlet,), name="metrics", daemon=True)
+            thread.start()
+        atexit.unregister(self.flush)
         atexit.register(self.flush)
 
     def _begin_anew(self) -> None:
         """After a fork, in the child: threads are not copied, and what the parent counted is its own to tell."""
-        self._lock, self._sending = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
         self._batch, self._has_begun = Batch(), False
+        for outlet in self._outlets:
+            outlet.begin_anew()
 
-    def _flush_forever(self) -> None:
+    def _tell_forever(self, outlet: _Outlet) -> None:
         pause = threading.Event()
-        while self.on:
+        while outlet in self._outlets:
             pause.wait(self._every_s)
-            self.flush()
+            self._hand_over()
+            outlet.send(self._every_s)
 
 
 METER = Meter()

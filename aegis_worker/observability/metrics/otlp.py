@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Mapping
 
 import structlog
-import urllib3
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
@@ -26,12 +25,14 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric as Told
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from aegis_worker.observability.posting import Poster
+
 from .meter import Batch, Distribution, Labels
 from .table import BUCKETS_S, Metric
 
 log = structlog.get_logger(__name__)
 
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 3.0
 
 
 class Otlp:
@@ -40,10 +41,8 @@ class Otlp:
     wants_gauges = True
 
     def __init__(self, endpoint: str, headers: Mapping[str, str], resource: Mapping[str, str]) -> None:
-        self._url = endpoint.rstrip("/") + "/v1/metrics"
-        self._headers = {**headers, "Content-Type": "application/x-protobuf"}
+        self._poster = Poster(endpoint.rstrip("/") + "/v1/metrics", headers)
         self._resource = Resource(attributes=_attributes(resource.items()))
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False)
         self._began_ns = time.time_ns()
         self._counts: dict[tuple[Metric, Labels], float] = {}
         self._distributions: dict[tuple[Metric, Labels], Distribution] = {}
@@ -56,13 +55,9 @@ class Otlp:
         for key, found in batch.distributions.items():
             self._distributions.setdefault(key, Distribution()).merge(found)
         body = self._request(batch.gauges).SerializeToString()
-        try:
-            answer = self._pool.request("POST", self._url, body=body, headers=self._headers)
-            refused = None if answer.status < 300 else f"status {answer.status}"
-        except urllib3.exceptions.HTTPError as error:
-            refused = type(error).__name__
+        refused = self._poster.post(body, _TIMEOUT_S)
         if refused is not None and not self._is_away:
-            log.warning("metrics not sent to the collector", error=refused)
+            log.warning("metrics not sent to the collector", error=refused.reason)
         self._is_away = refused is not None
 
     def _request(self, gauges: Mapping[tuple[Metric, Labels], float]) -> ExportMetricsServiceRequest:

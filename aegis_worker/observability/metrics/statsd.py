@@ -5,10 +5,10 @@ Nothing waits for an answer, because there is none: what the agent does not take
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from .meter import Batch, Distribution, Labels
 from .table import Metric
@@ -30,19 +30,25 @@ class StatsD:
 
     def send(self, batch: Batch) -> None:
         """See `meter.Sink`."""
+        try:
+            agent = self._socket = self._socket or self._opened()
+        except OSError:  # the name can't be resolved, which may have taken a while: once a batch
+            return
+        were_taken = True
         for packet in _packets(self._lines(batch)):
-            with suppress(OSError):  # nobody listens, or the name can't be resolved
-                self._open().send(packet)
-                continue
-            self._close()
+            try:
+                agent.send(packet)
+            except OSError:  # nobody listens there, or no more is taken now
+                were_taken = False
+        if not were_taken:
+            self._close()  # the agent may have moved
 
-    def _open(self) -> socket.socket:
-        if self._socket is None:
-            family, kind, proto, _, address = socket.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)[0]
-            self._socket = socket.socket(family, kind, proto)
-            self._socket.setblocking(False)
-            self._socket.connect(address)
-        return self._socket
+    def _opened(self) -> socket.socket:
+        family, kind, proto, _, address = socket.getaddrinfo(*self._address, type=socket.SOCK_DGRAM)[0]
+        opened = socket.socket(family, kind, proto)
+        opened.setblocking(False)
+        opened.connect(address)
+        return opened
 
     def _close(self) -> None:
         if self._socket is not None:
@@ -51,22 +57,24 @@ class StatsD:
 
     def _lines(self, batch: Batch) -> Iterator[str]:
         for (metric, labels), count in batch.counts.items():
-            yield self._line(metric, labels, f"{count:g}", "c")
+            yield self._line(metric, labels, _number(count), "c")
         for (metric, labels), found in batch.distributions.items():
             yield from self._values(metric, labels, found)
         for (metric, labels), value in batch.gauges.items():
+            if not math.isfinite(value):
+                continue  # what has no value has no number in StatsD either
             if value < 0 and not self._tagged:
                 yield self._line(metric, labels, "0", "g")  # a signed value would be added to the last one
-            yield self._line(metric, labels, f"{value:g}", "g")
+            yield self._line(metric, labels, _number(value), "g")
 
     def _values(self, metric: Metric, labels: Labels, found: Distribution) -> Iterator[str]:
         """Single values. Where there were more than are kept, they stand for the others by a sample rate."""
         rate = "" if found.count == len(found.values) else f"|@{len(found.values) / found.count:.6f}"
         for value in found.values:
             if self._tagged:
-                yield self._line(metric, labels, f"{value:.6g}", f"d{rate}")
+                yield self._line(metric, labels, _number(value), f"d{rate}")
             else:
-                yield self._line(metric, labels, f"{value * 1000:.6g}", f"ms{rate}")
+                yield self._line(metric, labels, _number(value * 1000), f"ms{rate}")
 
     def _line(self, metric: Metric, labels: Labels, value: str, kind: str) -> str:
         name = metric.name.replace("_", ".", 1)
@@ -78,6 +86,11 @@ class StatsD:
             name = name.removesuffix("_seconds")
         parts = (name, *(_NOT_IN_NAMES.sub("_", of_it).strip("_") or "none" for of_it in labels))
         return f"{'.'.join(parts)}:{value}|{kind}"
+
+
+def _number(value: float) -> str:
+    """To the microsecond, and without an exponent, which not every agent reads."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _packets(lines: Iterable[str]) -> Iterator[bytes]:

@@ -179,10 +179,20 @@ def test_who_sends_a_traceparent_decides(
     assert len(named(collector, "job process")) == 1
 
 
+def test_what_a_later_version_of_traceparent_has_in_common_is_followed(
+    shop: Merchant, collector: Collector
+) -> None:
+    posted(shop, traceparent="01" + TRACED[2:] + "-what-comes-then")
+    (request,) = named(collector, "POST /v1/payments")
+    assert (request.trace_id.hex(), request.parent_span_id.hex()) == (CALLERS, "b7ad6b7169203331")
+
+
 @pytest.mark.parametrize(
     "given",
     [
         PAN,
+        TRACED + "-more",
+        "01" + TRACED[2:] + "more",
         f"00-{PAN}{PAN}-b7ad6b7169203331-01x",
         "00-" + "0" * 32 + "-b7ad6b7169203331-01",
         "ff" + TRACED[2:],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 from structlog.testing import capture_logs
-from support.otlp_collector import a_collector
+from support.otlp_collector import a_collector, an_answer_without_end
 
 from aegis_worker.observability.metrics.meter import Batch, Meter, Sink
 from aegis_worker.observability.metrics.otlp import Otlp
@@ -23,6 +24,7 @@ from aegis_worker.observability.metrics.table import (
     JOBS_DUE,
     PAYMENTS,
 )
+from aegis_worker.observability.posting import Poster
 from aegis_worker.queries.metrics_text import Sums, metrics_text
 from aegis_worker.wiring.stores import short_waits
 
@@ -125,10 +127,22 @@ def test_statsd_is_told_with_labels_in_the_name_and_milliseconds(agent: socket.s
     assert told(agent) == [
         "aegis.payments.SUCCESS.sandbox_a.card:3|c",
         "aegis.gateway_call_duration.sandbox_a.process.approved:4|ms",
-        "aegis.gateway_call_duration.sandbox_a.process.approved:7.2e+06|ms",
+        "aegis.gateway_call_duration.sandbox_a.process.approved:7200000|ms",
         "aegis.jobs_due.payments:3|g",
         "aegis.disputes_deadline_seconds:0|g",
         "aegis.disputes_deadline_seconds:-5|g",
+    ]
+
+
+def test_statsd_is_told_large_numbers_whole_and_nothing_of_what_has_no_value(agent: socket.socket) -> None:
+    one = meter(StatsD(*agent.getsockname(), tagged=False))
+    one.increment(PAYMENTS, "SUCCESS", "sandbox_a", "card", by=1_234_567)
+    one.gauge(JOBS_DUE, 1_790_000_123, "payments")
+    one.gauge(JOBS_DUE, math.nan, "verify")
+    one.flush()
+    assert told(agent) == [
+        "aegis.payments.SUCCESS.sandbox_a.card:1234567|c",
+        "aegis.jobs_due.payments:1790000123|g",
     ]
 
 
@@ -184,6 +198,45 @@ def test_a_collector_that_is_not_there_is_told_of_once() -> None:
         for _ in range(2):
             measured(meter(sink))
     assert [line["event"] for line in lines] == ["metrics not sent to the collector"]
+
+
+def test_a_collector_that_answers_a_byte_at_a_time_holds_nobody_for_longer_than_its_time() -> None:
+    with an_answer_without_end() as url:
+        refused = Poster(url, {}).post(b"spans", within_s=0.3)
+    assert refused is not None
+    assert refused.for_now
+    assert "timed out" in refused.reason
+
+
+def test_a_sink_that_is_stuck_keeps_no_other_from_being_told() -> None:
+    let_go = threading.Event()
+
+    class Stuck:
+        wants_gauges = False
+
+        def send(self, batch: Batch) -> None:
+            let_go.wait(60)
+
+    class Told:
+        wants_gauges = False
+        totals = 0.0
+        told = threading.Event()
+
+        def send(self, batch: Batch) -> None:
+            self.totals += sum(batch.counts.values())
+            if self.totals == 2:
+                self.told.set()
+
+    other = Told()
+    one = Meter()
+    one.configure((Stuck(), other), 0.01)
+    try:
+        one.increment(PAYMENTS, "SUCCESS", "a", "card")
+        one.increment(PAYMENTS, "SUCCESS", "a", "card")
+        assert other.told.wait(20)
+    finally:
+        let_go.set()
+        one.configure((), OFTEN_S)
 
 
 def test_threads_lose_nothing() -> None:
