@@ -11,7 +11,18 @@ from collections.abc import Collection, Sequence
 from msgspec.structs import replace
 
 from .gateway_keys import parse_gateway_key
-from .outcomes import ActionRequired, Approved, Declined, Lookup, NotFound, Outcome, Pending, Twin, Unknown
+from .outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Lookup,
+    NotFound,
+    Outcome,
+    Pending,
+    Twin,
+    Unknown,
+    UnknownKind,
+)
 
 _FURTHEST_FIRST = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
 
@@ -50,8 +61,8 @@ def new_twins(said: Outcome | Lookup, known: Collection[str | None]) -> list[Twi
 
 
 def is_of_another(said: Outcome | Lookup, known: str | None) -> bool:
-    """Whether a gateway that tells by events alone has told of another charge than the one that it is asked about, whose
-    reference is `known` by its answer. Both carry our reference, and neither says anything of the other.
+    """Whether a gateway has told of another charge than the one that it is asked about, whose reference is `known` by its
+    answer. Both may carry our reference, and neither says anything of the other.
     """
     return (
         isinstance(said, Approved | Declined)
@@ -59,6 +70,15 @@ def is_of_another(said: Outcome | Lookup, known: str | None) -> bool:
         and parse_gateway_key(known) is None
         and said.gateway_ref not in (None, known)
     )
+
+
+def of_known(said: Lookup, known: str | None) -> Lookup:
+    """What a look-up says of the charge whose reference is `known` by its answer: nothing, where it tells of another."""
+    if not is_of_another(said, known):
+        return said
+    shown = said.gateway_ref if isinstance(said, Approved | Declined) else None
+    reason = f"an answer about something else: it shows {shown}, asked was about {known}"
+    return Unknown(reason, kind=UnknownKind.MISMATCH)
 
 
 def _rank(one: Lookup) -> tuple[int, bool]:

@@ -14,7 +14,7 @@ from aegis_worker.domain.movements import news_of
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Unknown, UnknownKind
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
-from aegis_worker.domain.twins import is_of_another
+from aegis_worker.domain.twins import is_of_another, of_known
 
 from .accounts import out_of_reach
 from .base import PaymentGateway
@@ -106,8 +106,10 @@ def _compared(
     query = replace(query, movements=charge.is_own)
     outcome = discreet(gateway.ask_and_wait(query))
     able = gateway.capabilities
-    if charge.is_own and able.tells_by_events_alone and is_of_another(outcome, charge.gateway_ref):
-        return answer | _of_another(outcome)
+    if charge.is_own and is_of_another(outcome, charge.gateway_ref):
+        if able.tells_by_events_alone:
+            return answer | _of_another(outcome)
+        outcome = of_known(outcome, charge.gateway_ref)
     window_s = able.absence_window_s
     if charge.is_own and may_be_invisible(outcome, charge.sent_ago_s, window_s):
         return answer | {"says": "TooEarly"}

@@ -15,6 +15,7 @@ from .answers import end_attempt
 from .ordered import Ordered
 from .room import Room
 from .steps import ask, review
+from .twins import of_the_subject
 
 # A charge that is not settled yet is looked at again after so long, unless its gateway's event says so before. One that is
 # not settled within so long is a person's.
@@ -51,7 +52,11 @@ class Refund(Ordered):
         return super().settle(work, answer, policy)
 
     def _charge_asked_about(self, work: Work, answer: Answer, policy: Policy) -> Settled:
-        charge, outcome, order = work.subject, answer.outcome, order_in(work.job.request)
+        charge, outcome, order = (
+            work.subject,
+            of_the_subject(work, answer.outcome),
+            order_in(work.job.request),
+        )
         if order is None:
             raise AssertionError("unreachable: a reversal asks about no charge")
         work = replace(work, said={work.position: outcome})

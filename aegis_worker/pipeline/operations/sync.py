@@ -37,7 +37,7 @@ from .agreeing import asked_again, judged, stands, tells_nothing, to_a_person
 from .answers import ask_later, end_attempt
 from .room import Room
 from .steps import ask, unreachable_because
-from .twins import adopted, asks_for_twins, found_twins, tells_of_another
+from .twins import adopted, asks_for_twins, found_twins, of_the_subject, tells_of_another
 from .unasked import left_unasked
 
 _TOLD_OF_ANOTHER = Unknown("it has told of another charge only", kind=UnknownKind.NO_LOOK_UP)
@@ -81,7 +81,7 @@ def _question(work: Work, position: int) -> Step:
 
 
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
-    subject, outcome = work.subject, answer.outcome
+    subject, outcome = work.subject, of_the_subject(work, answer.outcome)
     if _is_about_own(work) and tells_of_another(work, outcome):
         if isinstance(outcome, Approved) and stands(outcome):
             return _other_to_a_person(work, answer, outcome)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aegis_worker.domain.attempts import Attempt, StoredOutcome
+from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import FoundCharge
 from aegis_worker.domain.gateway_keys import FIRST_ORDERED, is_ordered
-from aegis_worker.domain.outcomes import Declined, Lookup, Operation, Outcome, Twin, charges
-from aegis_worker.domain.twins import is_of_another, new_twins, twins_of
+from aegis_worker.domain.outcomes import Declined, Lookup, NotSent, Operation, Outcome, Twin, charges
+from aegis_worker.domain.twins import is_of_another, new_twins, of_known, twins_of
 
 from ..work import Answer, Policy, Work
 from .absence import keeps_key_s
@@ -27,10 +27,22 @@ def asks_for_twins(work: Work, attempt: Attempt) -> bool:
 
 
 def tells_of_another(work: Work, outcome: Outcome | Lookup) -> bool:
-    """See `is_of_another`; False where the gateway can be asked about the charge itself."""
+    """See `is_of_another`; False where the gateway can be asked about the charge itself, see `of_the_subject`."""
     subject = work.subject
     able = work.route.capabilities[subject.gateway]
     return able.tells_by_events_alone and is_of_another(outcome, subject.gateway_ref)
+
+
+def of_the_subject(work: Work, outcome: Outcome | Lookup) -> Outcome | Lookup:
+    """What a look-up says of the charge in flight: nothing where a gateway that can be asked shows another instead.
+
+    Only of a charge that was approved: one that was refused may have been made by its repeat, with another id.
+    """
+    subject = work.subject
+    able = work.route.capabilities[subject.gateway]
+    if able.tells_by_events_alone or subject.status is not AttemptStatus.APPROVED:
+        return outcome
+    return outcome if isinstance(outcome, NotSent) else of_known(outcome, subject.gateway_ref)
 
 
 def looked_for_in_s(work: Work, outcome: Outcome | Lookup, policy: Policy) -> float | None:

@@ -156,6 +156,50 @@ def test_a_refund_that_can_not_be_found_or_repeated_is_waited_for_and_then_a_per
     assert settled.answered.status == "UNKNOWN"
 
 
+ANOTHERS = [
+    Approved("ch_9", captured_minor=1999),
+    Approved("ch_9", captured_minor=1999, refunded_minor=1999),
+    Declined("generic_decline", "05", gateway_ref="ch_9"),
+]
+
+
+def a_sync(*attempts: Any, position: int = 0) -> Work:
+    return replace(work_on(paid(), *attempts, operation="sync"), position=position)
+
+
+@pytest.mark.parametrize("outcome", ANOTHERS)
+def test_a_look_up_that_shows_another_charge_says_nothing_of_the_payments_own(outcome: Lookup) -> None:
+    own = an_attempt(gateway="b", gateway_ref="ch_2")
+    settled = said(a_sync(own), outcome, looked_up=True)
+    assert job_of(settled.then) == (
+        "waiting",
+        "an answer about something else: it shows ch_9, asked was about ch_2",
+    )
+    assert (settled.facts, settled.entities, settled.answered.gateway_ref) == ([], (), None)
+
+
+@pytest.mark.parametrize("outcome", ANOTHERS)
+def test_a_gateway_that_shows_another_charge_to_the_end_of_the_ladder_is_a_persons(outcome: Lookup) -> None:
+    own = an_attempt(gateway="b", gateway_ref="ch_2", checks=len(POLICY.verify_ladder_s))
+    assert job_of(said(a_sync(own), outcome, looked_up=True).then)[0] == "review"
+
+
+@pytest.mark.parametrize("outcome", ANOTHERS)
+def test_a_charge_too_many_is_not_given_back_by_another_charges_answer(outcome: Lookup) -> None:
+    too_many = an_attempt(gateway_ref="ch_1", outcome={"captured": True, "duplicate": True})
+    own = an_attempt(gateway="b", number=2, gateway_ref="ch_2")
+    settled = said(a_sync(too_many, own), outcome, looked_up=True)
+    assert job_of(settled.then)[0] == "waiting"
+    assert settled.facts == []
+
+
+def test_a_charge_that_was_refused_and_made_by_its_repeat_is_found_by_its_other_id() -> None:
+    refused = an_attempt(status="DECLINED", gateway_ref="ch_1")
+    own = an_attempt(gateway="b", number=2, gateway_ref="ch_2")
+    settled = said(a_sync(refused, own), Approved("ch_9"), looked_up=True)
+    assert [fact.type for fact in settled.facts] == [EventType.DUPLICATE_DETECTED]
+
+
 def sync_of_another(outcome: Lookup, *more: Any) -> Settled:
     """The last answer of a sync of a paid payment, about a charge that is not the one it stands on."""
     other = an_attempt(status="DECLINED", gateway_ref="ch_1")

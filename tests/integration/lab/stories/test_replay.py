@@ -244,6 +244,12 @@ BY_SCENARIO = {
         ("call", "a it is settled"),
         ("call", "a does it"),
     ],
+    "refund-mixed-up": [
+        ("call", "a does it"),
+        ("takes back", "the refund b101 has failed after all"),
+        ("call", "a it shows: Approved, but told by another payment's reference"),
+        ("call", "a it shows: Approved"),
+    ],
     "mixed-up": [
         ("call", "a approves, and gives another payment's reference"),
         ("call", "a it shows: Approved"),
