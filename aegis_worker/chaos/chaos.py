@@ -75,7 +75,10 @@ class Chaos:
     def strike(
         self, *kinds: Kind, gateway: str | None = None, operation: str | None = None
     ) -> Injection | None:
-        """What strikes that is no call: the first of these kinds that does. It is told of by this."""
+        """The first injection of these kinds that strikes now, where no gateway is called; None without one.
+
+        The strike is counted and logged here, so the caller has to carry it out.
+        """
         elapsed_s = self._elapsed_s()
         for one in self.plan.injections:
             if one.kind not in kinds or not one.is_active(elapsed_s, gateway):
@@ -94,7 +97,7 @@ class Chaos:
         return delay_s(self.plan.seed, one, self._chances[one.id])
 
     def clock_offset_s(self) -> float:
-        """By how much this process's clock is off now. Told of once in each process, where somebody first looks at it."""
+        """By how many seconds this process's clock is off now. Logged once in each process, at the first look at it."""
         elapsed_s = self._elapsed_s()
         off = [one for one in self.plan.of(Kind.CLOCK_OFFSET) if one.is_active(elapsed_s)]
         for one in off:

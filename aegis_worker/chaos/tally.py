@@ -34,7 +34,7 @@ class Tally:
         self._thread_of: tuple[int, threading.Thread] | None = None
 
     def count(self, one: Injection) -> None:
-        """It has struck once more. Neither waits nor raises."""
+        """Count one strike of an injection. Neither waits nor raises."""
         if self._redis is None:
             return
         with self._lock:

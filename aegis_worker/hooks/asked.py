@@ -47,7 +47,7 @@ class Hook:
 
 
 class Asked:
-    """A question under way. Used by one thread.
+    """A question to the hooks of a point, until all of them have answered or failed. Used by one thread.
 
     `until_ns`: when whoever asked stops waiting. `sent`: the hooks that it was sent for last. `restarts`: how often the
     process that it was sent to ended without a hook running.
@@ -81,10 +81,10 @@ class Asked:
         return [hook for hook in self._hooks if hook.name not in self._said]
 
     def to_ask(self, now_ns: int) -> list[Hook]:
-        """The hooks that are to be asked now. Those whose breaker is open have failed with this.
+        """The hooks to ask now. A hook whose breaker is open is not asked and has failed.
 
-        A question is the probe of one hook at most, so that a payment does not wait for several that hang; and it is the
-        probe from here on, so that others don't wait for it.
+        A question probes one half-open hook at most, so that a payment never waits for several hooks that hang. From this
+        call on the hook counts as being probed, so that no other question probes it too.
         """
         hooks = []
         for hook in self.remaining():
@@ -129,7 +129,7 @@ class Asked:
         return hook.breaker.cut_off(now_ns, is_probe=self._was_probe(hook))
 
     def finish(self, why: str = "", running: Hook | None = None, *, crowded_out: bool = False) -> None:
-        """Tell whoever asked. The hooks that have said nothing have failed, because of `why`; `running` is still at it."""
+        """Tell whoever asked. Hooks that have not answered failed because of `why`; `running` is the one that runs."""
         if self.is_over:
             return
         for hook in self.remaining():
@@ -145,7 +145,7 @@ class Asked:
         self._done(tuple(self._said[hook.name] for hook in self._hooks))
 
     def return_probes(self) -> None:
-        """What it was to probe and didn't, the next question may."""
+        """Give back the probes that were not made, so that the next question can make them."""
         for hook in self._probes:
             hook.breaker.forget_probe()
         self._probes.clear()
@@ -161,7 +161,7 @@ class Asked:
         self._keep(Said(hook.name, None, why, took_us / 1000, hook.policy))
 
     def _count(self, hook: Hook, end: End, took_us: int) -> None:
-        # A hook that goes on after the question is over was counted as unasked; that it ran after all is counted too.
+        # A hook that still runs when its question is over counts as unasked then, and is counted again when it ends.
         hook.counts.count(end, took_us)
         METER.increment(HOOK_ENDS, hook.name, self.point, end.value)
         if end in RAN:

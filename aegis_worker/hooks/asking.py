@@ -41,8 +41,10 @@ class Hooks(Protocol):
         """The hooks of this point, in the order in which they are asked."""
 
     def within_s(self, point: Point) -> float:
-        """How long to wait for all hooks of this point, in seconds. Where a merchant waits, the sum of their limits,
-        bounded; elsewhere payments may wait for each other too, and it is the bound.
+        """How long to wait for all hooks of this point, in seconds.
+
+        At the points of the API, where a merchant waits, it is the sum of the hooks' limits, at most `most_within_ms`. In a
+        worker it is `most_within_ms`, because a payment may also wait until the hooks of other payments have run.
         """
 
     def begin(
@@ -57,10 +59,10 @@ class Hooks(Protocol):
     def ask(
         self, point: Point, context: Struct, *, within_s: float, only: str | None = None
     ) -> tuple[Said, ...]:
-        """The same, and waits for it."""
+        """As `begin`, but wait for the answers and return them."""
 
     def close(self) -> None:
-        """End the processes that hooks run in; what is being asked ends with it. Later questions are not answered."""
+        """End the processes that hooks run in. Questions under way fail, and later ones are not answered."""
 
 
 class InstalledHooks(Hooks, Protocol):
@@ -70,7 +72,7 @@ class InstalledHooks(Hooks, Protocol):
         """Load them, which otherwise happens at the first question. Waits for the plug-ins to be imported."""
 
     def beside(self, *, processes: int) -> Hooks:
-        """The same hooks with processes and breakers of their own, of which so many are asked at once."""
+        """The same hooks in another pool, which has its own breakers and at most so many processes."""
 
 
 class _NoHooks:

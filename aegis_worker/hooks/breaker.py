@@ -32,11 +32,11 @@ class Breaker:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether the hook may well hang: it has never answered in time, or not when it was asked last."""
+        """Whether the hook may well hang: it has never answered in time, or did not do so the last time."""
         return self._in_a_row > 0 or not self._has_answered
 
     def state(self, now_ns: int) -> BreakerState:
-        """How it stands."""
+        """`closed`, `open` or `half_open`."""
         if self._until_ns is None:
             return "closed"
         return "open" if now_ns < self._until_ns else "half_open"

@@ -55,7 +55,11 @@ class BreakerConfig:
 
 @dataclass(frozen=True, slots=True)
 class HooksConfig:
-    """All of the file. `hooks`: what it says of each, by name, with the keys of `BOUNDS["hooks"]` and of `_OTHER_KEYS`."""
+    """All of config/hooks.toml.
+
+    `where`: the file, for messages. `hooks`: its settings of each hook, with the keys of `BOUNDS["hooks"]` and of
+    `_OTHER_KEYS`. `lines`: the line of each hook's table, from 1; None where it is not known.
+    """
 
     where: str = "config/hooks.toml"
     pool: PoolConfig = PoolConfig()

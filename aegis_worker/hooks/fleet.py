@@ -25,15 +25,16 @@ _S = 1_000_000_000
 _LONGEST_PAUSE_NS = 30 * _S
 _MODULE = f"{__package__}.loader"
 _FORK_WITHIN_NS = 10 * _S
-# One that was needed at a busy time and not since is ended.
+# A process that has had nothing to do for so long is ended.
 _IDLE_NS = 60 * _S
 
 Told = Callable[[Plugins | str], None]
 
 
 class Fleet:
-    """Used by one thread, which starts the loading process: Linux ends that with the thread. At most `most` processes are
-    there at once. `selector` hears of them all, and of the loading process as `LOADER`.
+    """The loading process, and at most `most` processes that it has forked. Used by one thread, because Linux ends the
+    loading process together with the thread that started it. `selector` watches the sockets of all of them; that of the
+    loading process is registered as `LOADER`.
 
     `tell` is told which hooks were loaded, or why that failed; it is then tried again later.
     """
@@ -84,7 +85,7 @@ class Fleet:
         return dues
 
     def watch(self, process: HookProcess) -> None:
-        """Hear of it when it says something, and, while something waits to be sent to it, when that can be."""
+        """Wake up when the process has said something and, while a message to it waits, when its socket takes more."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if process.wants_to_write else 0)
         if self._selector.get_key(process.socket).events != events:
             self._selector.modify(process.socket, events, process)
@@ -138,7 +139,7 @@ class Fleet:
                 loader.wait(timeout=1)
 
     def close_sockets(self) -> None:
-        """After a fork, in the child: let go of what leads to the processes."""
+        """In the child of a fork: close this copy of the sockets to the processes."""
         for process in self.processes:
             process.socket.close()
         if self._control is not None:
@@ -195,7 +196,7 @@ class Fleet:
                 self._control.send(framed(order))
 
     def _lost(self, why: str) -> None:
-        """The loading process is of no use. What it has forked ends with it, which reading will show."""
+        """The loading process is gone or broken. Its forks end with it, which we notice when we read from them."""
         self._end_loader()
         self._failed_to_load(why)
 

@@ -58,19 +58,19 @@ class Order(Struct, frozen=True, array_like=True):
 
 
 class Plugins(Struct, frozen=True, array_like=True, tag=0):
-    """From the process that loads plug-ins: it has, and these are their hooks."""
+    """From the process that loads plug-ins: they are loaded, and these are their hooks."""
 
     hooks: tuple[Offered, ...]
 
 
 class Refused(Struct, frozen=True, array_like=True, tag=1):
-    """From the process that loads plug-ins: it can't, and why, in one line."""
+    """From the process that loads plug-ins: they could not be loaded, and why, in one line."""
 
     why: str
 
 
 class Born(Struct, frozen=True, array_like=True, tag=2):
-    """From the process that loads plug-ins, with the socket and the page that lead to a process that it has forked."""
+    """From the process that loads plug-ins: it has forked a process. The socket to that process and its page come along."""
 
     pid: int
 
@@ -119,12 +119,12 @@ def begin_of(message: bytes) -> Begin:
 
 
 def order_of(message: bytes) -> Order:
-    """What it is told then. Raises msgspec.MsgspecError."""
+    """What the process that loads plug-ins is told once it runs. Raises msgspec.MsgspecError."""
     return _order.decode(message)
 
 
 def told_by(message: bytes) -> Plugins | Refused | Born:
-    """What it says. Raises msgspec.MsgspecError."""
+    """What the process that loads plug-ins says. Raises msgspec.MsgspecError."""
     return _told.decode(message)
 
 

@@ -74,7 +74,7 @@ def call(
 
 @lru_cache(maxsize=64)
 def _peer(timeout_s: float, ca_bundle: Path | None) -> Peer:
-    """Kept, because its connections are."""
+    """Kept between calls, so that its connections are used again."""
     return Peer(
         connect_timeout_s=timeout_s,
         timeout_s=timeout_s,

@@ -48,10 +48,10 @@ class Inbox:
         self._ring()
 
     def close_sockets(self) -> None:
-        """Let go of them. Only whoever takes may do so, when it takes no more."""
+        """Close both sockets. Only the thread that takes may call this, after its last take."""
         self._bell.close()
         self.socket.close()
 
     def _ring(self) -> None:
-        with suppress(OSError):  # it is full of rings, or nobody takes any more
+        with suppress(OSError):  # wake-ups fill the socket already, or the thread that takes has ended
             self._bell.send(b"\0")

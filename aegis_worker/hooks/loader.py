@@ -58,7 +58,7 @@ def _loaded(begin: Begin) -> tuple[Loaded, ...]:
     process = os.getpid()
     hooks = load_hooks(begin.hooks)
     if os.getpid() != process:
-        os._exit(0)  # a plug-in has forked: its copy of this process has nothing to say
+        os._exit(0)  # a plug-in has forked: this is the copy, and must not go on in our place
     if others := [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]:
         raise ConfigurationError(
             f"a plug-in starts a thread when it is imported ({others[0]}), and hooks run in forks of the process that "
@@ -68,7 +68,7 @@ def _loaded(begin: Begin) -> tuple[Loaded, ...]:
 
 
 def _fork(hooks: Sequence[Loaded], control: socket.socket) -> None:
-    """A process that asks hooks, and what leads to it for whoever told us."""
+    """Fork a process that runs hooks, and send its socket and page to the process that told us to."""
     ours, theirs = socket.socketpair()
     page = Page.new_file()
     parent = os.getpid()
@@ -80,7 +80,7 @@ def _fork(hooks: Sequence[Loaded], control: socket.socket) -> None:
             os.setsid()
             _end_with(parent)
             serve(hooks, ours, Page(page))
-        except OSError:  # the socket is gone: closed by a hook, or with whoever would have been told
+        except OSError:  # the socket is gone: a hook closed it, or the process at its other end has ended
             os._exit(1)
         finally:
             os._exit(0)  # at once: threads and exit handlers of plug-ins would hold it up
@@ -91,7 +91,7 @@ def _fork(hooks: Sequence[Loaded], control: socket.socket) -> None:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a process that was killed is gone. Until it is waited for here, nobody else gets its number."""
+    """Whether a process that was killed has ended. Until this has waited for it, the kernel gives nobody else its pid."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
@@ -113,7 +113,7 @@ def _end_with(parent: int) -> None:
 
 
 def _limit_memory(memory_mb: int) -> None:
-    """It is bounded, for each process, and never written to a disk: it holds personal data."""
+    """Bound the memory of each process, and write no core dump, because it would hold personal data."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = memory_mb << 20
@@ -124,6 +124,6 @@ def _limit_memory(memory_mb: int) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except OSError:  # whoever would have been told is gone
+    except OSError:  # the process that started this one has ended
         os._exit(1)
     os._exit(0)

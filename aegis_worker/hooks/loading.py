@@ -27,7 +27,7 @@ from .points import Point
 
 GROUP, VARIABLE = "aegispay.hooks", "AEGIS_HOOKS"
 
-# More than anyone asks for one payment, and it bounds what statistics are kept of.
+# More hooks than an installation needs; it also bounds the statistics that are kept.
 MOST_HOOKS, _LONGEST_NAME = 100, 120
 
 _MARK = f"{specs.PROJECT}_impl"

@@ -59,14 +59,14 @@ class Page:
         _RUNNING.pack_into(self._memory, _PLACE_OF_RUNNING, 0, 0, 0)
 
     def running(self) -> Running:
-        """What is running. Read until it is twice the same, because it may be written meanwhile."""
+        """What is running. Read again until two reads agree, because the other process may be writing."""
         seen = _RUNNING.unpack_from(self._memory, _PLACE_OF_RUNNING)
         while seen != (again := _RUNNING.unpack_from(self._memory, _PLACE_OF_RUNNING)):
             seen = again
         return Running(*seen)
 
     def take_back(self, first: int, last: int) -> None:
-        """Asks of these numbers are not to be begun any more. Those that were taken back before have been passed by now."""
+        """Have the process skip these asks. It remembers the latest call only: earlier asks are behind it by now."""
         _TAKEN_BACK.pack_into(self._memory, _PLACE_OF_TAKEN_BACK, first, last)
 
     def is_taken_back(self, number: int) -> bool:

@@ -108,7 +108,7 @@ class HookPool:
     def ask(
         self, point: Point, context: Struct, *, within_s: float, only: str | None = None
     ) -> tuple[Said, ...]:
-        """The same, and waits for it."""
+        """As `begin`, but wait for the answers and return them."""
         said: list[tuple[Said, ...]] = []
         is_done = threading.Event()
 

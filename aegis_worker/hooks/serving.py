@@ -59,9 +59,11 @@ class _Asking:
             answer, failed = self._answer(ask, name)
             took_us = (time.monotonic_ns() - now_ns) // 1000
             if os.getpid() != self._process:
-                os._exit(0)  # a hook has forked: its copy of this process has nothing to say
+                os._exit(0)  # a hook has forked: this is the copy, and must not answer in our place
             if os.fstat(self._fd).st_ino != self._socket:
-                os._exit(1)  # while the hook counts as running: it has closed what we speak through
+                os._exit(
+                    1
+                )  # the hook has closed our socket: end while it counts as running, so that it is blamed
             self._page.end()
             results.append(Result(name, answer, failed, took_us))
         self._send(Answers(ask.number, tuple(results), over=True))
@@ -101,6 +103,6 @@ def _name_of(error: BaseException) -> str:
 
 def _end_with(fd: int) -> None:
     look = select.poll()
-    look.register(fd, 0)  # of itself it tells of a closed end, and of nothing else
+    look.register(fd, 0)  # with no events asked for, poll still reports that the other end was closed
     look.poll()
     os._exit(0)

@@ -21,7 +21,7 @@ from .asked import Hook
 
 _EVERY_S = 2.0
 _HOUR_S = 3600
-# A hash for each hour, and one sorted set: which process leaves which hook alone, until when.
+# A hash of counts for each hour, and one sorted set: which process has which breaker open, scored by when it ends.
 _COUNTS, _OPEN = "aegis:hooks:counts:{hour}", "aegis:hooks:open"
 _MOST_OPEN = 10_000
 

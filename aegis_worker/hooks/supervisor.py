@@ -153,7 +153,7 @@ class Supervisor:
             self._waiting.put_back([asked])
 
     def _opened(self, hook: Hook, now_ns: int) -> None:
-        """A hook's breaker has opened: who waits to ask it need not wait for that any more."""
+        """A hook's breaker has opened: finish the waiting questions that have no other hook to ask."""
         log.warning("hook is left alone: its breaker is open", hook=hook.name)
         for asked in self._waiting.of(hook.point):
             if not asked.is_over and not asked.to_ask(now_ns):

@@ -81,7 +81,7 @@ def findings_of(
 
 
 def _is_met(rule: Rule, counted: Counted) -> tuple[str | None, bool]:
-    """Why it is not known whether the rule is met, or whether it is."""
+    """Whether the rule is met; where that is not known, why not."""
     why = None
     for velocity, counter in zip(rule.velocity, rule.counters, strict=True):
         value = counted.values.get(counter.id)

@@ -26,7 +26,7 @@ class Rule:
     """What is done (`action`) or added to the score (`score`) for a payment that meets every condition.
 
     `on_redis_loss`: what holds where the counters can't be asked. open: as if the rule were not met; review: a person
-    decides; closed: as if it were met. `met_by`: whether what isn't counted is met; `counters`: one for each velocity.
+    decides; closed: as if it were met. `met_by`: tests the conditions that count nothing. `counters`: one a velocity.
     """
 
     id: str

@@ -89,9 +89,9 @@ class RulesSimulation:
     rules: dict[str, RuleTally] = field(default_factory=dict)
     changed: Counter[tuple[Action | None, Action]] = field(default_factory=Counter)
     _counters: PlainCounters = field(init=False)
-    # Declines of payments that were replayed, which come later than those; the next one first.
+    # Declines of replayed payments that the replay has not reached yet, the earliest first.
     _to_come: list[Declined] = field(default_factory=list)
-    # Nobody sees these names, and they live as long as the simulation.
+    # Subjects are hidden under a random secret: the names are shown to nobody and end with the simulation.
     _disguise: Disguise = field(default_factory=lambda: Disguise("simulation"))
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class RulesSimulation:
             self.changed[held, found.action] += 1
 
     def _decline_until(self, at_ms: int) -> None:
-        """Count what was declined by then."""
+        """Count the declines up to that time."""
         while self._to_come and self._to_come[0].at_ms <= at_ms:
             declined = heappop(self._to_come)
             ask_of = self._disguise.asking(declined.asked, declines=1)

@@ -30,11 +30,15 @@ NOT_RUN = {
         "scripts/test is what runs this check, and tests/e2e/test_demo.py runs the demo",
         "aegis up runs until it is stopped; the check has started it before",
     ],
+    "docs/howto/console.md": [
+        "it needs two people and what waits for one of them; tests/integration/people/test_users_cli.py has them",
+    ],
     "docs/howto/deploy.md": [
         "runs until it is stopped; tests/unit/test_deployment_files.py checks each process of the Procfile",
         "it needs your gateways; the page about operating runs it where gateways answer",
     ],
     "docs/howto/operate.md": [
+        "it needs a payment that waits; tests/integration/cli/test_resolve.py has one",
         "needs Docker; tests/unit/test_monitoring_files.py reads the files",
         "needs a collector; tests/e2e/test_observed.py has one",
     ],

@@ -102,7 +102,11 @@ def _ended(event: PublishedEvent) -> OperationEnded:
 
 
 def _ends_one(event: PublishedEvent) -> bool:
-    """A hold that ends makes its payment a success too, and nothing was voided where nothing had been sent."""
+    """Whether the event ends an operation at a gateway.
+
+    A payment also succeeds when the rest of its hold ends, which is no operation of its own. A payment that is cancelled
+    before anything was sent has had no void.
+    """
     if event.type is EventType.SUCCEEDED:
         return "authorized_minor" in event.data
     return event.type is not EventType.CANCELLED or "gateway" in event.data

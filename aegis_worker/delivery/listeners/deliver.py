@@ -75,7 +75,7 @@ class _Round:
         return not self.waiting and not self.telling
 
     def over(self, told: Told) -> None:
-        """One was told."""
+        """One telling has ended; how long it took says how many may be on their way at once."""
         self.telling -= 1
         quick = 0 if told.error is not None else int(_HEARD_WITHIN_MS / max(told.took_ms, 1.0))
         self.at_once = max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, quick))

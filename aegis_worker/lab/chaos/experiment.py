@@ -19,12 +19,12 @@ class Phases(Struct, frozen=True):
 
     @property
     def whole_s(self) -> float:
-        """All of them."""
+        """The length of all phases together."""
         return self.steady_s + self.faults_s + self.recovery_s
 
     @property
     def faults_end_s(self) -> float:
-        """From the start of the load."""
+        """When the faults end, in seconds from the start of the load."""
         return self.steady_s + self.faults_s
 
 
@@ -85,7 +85,7 @@ class Experiment(Struct, frozen=True):
     strikes: tuple[Strike, ...] = ()
 
     def lasting(self, minutes: float | None) -> Experiment:
-        """The same in so many minutes; None: as the file says."""
+        """The experiment, stretched to so many minutes; unchanged with None."""
         if minutes is None:
             return self
         factor = minutes * 60 / self.phases.whole_s
@@ -102,7 +102,7 @@ class Experiment(Struct, frozen=True):
 
     @property
     def bounded(self) -> tuple[Injection, ...]:
-        """The injections, none of which outlasts the faults."""
+        """The injections, each cut off at the end of the faults."""
         return tuple(_stretched(one, 1.0, self.phases.faults_s) for one in self.injections)
 
 

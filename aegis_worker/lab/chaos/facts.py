@@ -82,7 +82,7 @@ def success_rate(paid: Iterable[Paid]) -> float | None:
 
 
 def p95_ms(paid: Iterable[Paid]) -> float | None:
-    """So long 95 % of the plain payments took at most. One that has not ended took longer than any."""
+    """The time in which 95 % of the plain payments ended. One that has not ended counts as slower than all others."""
     took = sorted(float("inf") if one.took_ms is None else one.took_ms for one in paid if one.plain)
     return took[max(0, -(-95 * len(took) // 100) - 1)] if took else None
 
@@ -90,7 +90,7 @@ def p95_ms(paid: Iterable[Paid]) -> float | None:
 def opened(samples: Iterable[Sample]) -> int:
     """How often breakers opened between the first look and the last.
 
-    A Redis that was flushed, or lost, begins to count anew.
+    Where Redis was flushed or lost in between, its counts begin at 0 again.
     """
     total, before = 0, None
     for sample in samples:

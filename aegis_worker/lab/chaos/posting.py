@@ -16,9 +16,9 @@ from aegis_worker.lab.demo.cast import Order, posts
 from .experiment import Traffic
 from .orders import plain_orders
 
-# While more posts than this wait for an API that is away, no more are added.
+# While more posts than this wait, because the API is away, no more are added.
 _MOST_WAITING = 400
-# Of mixed traffic: so often a lot of payments that go differently by themselves.
+# In mixed traffic a batch of payments that go differently by themselves is posted so often.
 _SPECIAL_EVERY_S = 6.0
 _LOTS_PER_S = 4
 
@@ -34,7 +34,7 @@ class Posting:
     def under_way(self) -> Iterator[None]:
         """Posts for the length of the block, and waits for the answers after it. Raises Stopped."""
         over, running = threading.Event(), self._stage.running
-        # What is plain has threads of its own: those of special payments wait for their payers.
+        # Plain payments have their own threads, because those of special payments wait for their payers.
         with closing(Load(running.api_url, running.api_key, {}, (), (), self._stage.stopping)) as plain:
             threads = [
                 threading.Thread(target=self._repeat, args=(over, *load), name="chaos-load", daemon=True)
@@ -51,7 +51,7 @@ class Posting:
             self._stage.results(self.posted)
 
     def _loads(self, plain: Load) -> Iterator[tuple[float, Callable[[int], None]]]:
-        """How often to post, and what, from its number."""
+        """The streams of orders: the pause between two posts in seconds, and what makes the order of a number."""
         lot = max(1, round(self._traffic.payments_per_s / _LOTS_PER_S))
 
         def post_plain(number: int) -> None:

@@ -74,7 +74,7 @@ class Run:
         )
 
     def carry_out(self, tell: Callable[[Run], None]) -> Facts:
-        """Carry it out; `tell` is called several times a second. Raises ConfigurationError, StackFailed or Stopped."""
+        """Carry out the run; `tell` is called several times a second. Raises ConfigurationError, StackFailed or Stopped."""
         stage, phases = self._stage, self.experiment.phases
         if without := [issuer.name for issuer in stage.issuers if not issuer.has_tokens]:
             raise ConfigurationError(
@@ -91,7 +91,7 @@ class Run:
             self.phase = "coming to rest"
             tell(self)
             answers = stage.results(self._posting.posted)
-            # Where a gateway can't be asked, a doubt goes to a person after the last rung only: twice the patience.
+            # Where a gateway can't be asked, a doubt goes to a person after the last recheck, so wait twice as long.
             came_to_rest = stage.come_to_rest() or stage.come_to_rest()
         rested_after_s = max(0.0, self.elapsed_s - phases.whole_s)
         payments, violations = self._patiently(lambda: stage.judge(answers))
@@ -112,7 +112,7 @@ class Run:
         )
 
     def _patiently(self, read: Callable[[], T]) -> T:
-        """What was read, after a few tries: a PostgreSQL that was killed has lost its statistics, and plans badly."""
+        """What `read` returns, tried a few times: a PostgreSQL that was killed has lost its statistics and plans badly."""
         for _ in range(_TRIES):
             try:
                 return read()
@@ -144,7 +144,7 @@ class Run:
     def _pass_through(self, tell: Callable[[Run], None], ended: list[Violation]) -> None:
         """The three phases, with the strikes of the second as they are due."""
         phases = self.experiment.phases
-        # Without waiting until it answers: the other faults are due in the meantime.
+        # Don't wait until the program answers, because other faults are due in the meantime.
         injector = Injector(self._stage, self.seed, self._env, wait=False)
         due = sorted(_steps(self.experiment.strikes, phases.steady_s), key=lambda step: step[0])
         down: set[str] = set()
@@ -173,7 +173,7 @@ class Run:
         return down & set(self._stage.stack.launched.ended())
 
     def _ended(self, names: set[str], at_s: float) -> list[Violation]:
-        """Start again what ended by itself, which nothing may."""
+        """Start again the programs that ended by themselves, and return them: none should."""
         launched = self._stage.stack.launched
         found = []
         for name in sorted(names):

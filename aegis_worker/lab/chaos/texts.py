@@ -25,7 +25,7 @@ class Result(Struct, frozen=True):
 
 
 def print_result(result: Result) -> None:
-    """The verdict and its findings first; then what was done, and what is wrong."""
+    """Print the verdict and its findings, then what was done and what is wrong."""
     facts, verdict = result.facts, result.verdict
     print_facts(
         verdict.in_words,

@@ -22,7 +22,7 @@ _EVERY_S, _TIMEOUT_S = 1.0, 1.0
 
 
 class Watcher:
-    """For the length of a `with` block. `began_s`: when the load began, by `time.monotonic`."""
+    """Takes a sample every second for the length of a `with` block. `began_s`: when the load began (`time.monotonic`)."""
 
     def __init__(self, api_url: str, began_s: float) -> None:
         self._url, self._began_s = f"{api_url}/metrics", began_s

@@ -210,7 +210,7 @@ def as_if_asked_last(
     asked_at: datetime,
     new_id: str,
 ) -> tuple[Dispute, list[Fact]] | Unbelieved:
-    """Whenever it was asked."""
+    """`heard`, but as if this answer had been asked for last."""
     latest = asked_at if known is None else max(asked_at, known.asked_at)
     return heard(payment, known, gateway, shown, latest, new_id)
 
@@ -230,5 +230,5 @@ def event_forgotten_behind_a_job() -> Iterator[None]:
 
 
 def taken_for_followed(event: ClaimedEvent, matched: Matched) -> Followed:
-    """It waits for nothing."""
+    """The event, marked as followed in place of waiting."""
     return Followed(event, "followed", None, matched.payment_id)

@@ -68,7 +68,7 @@ def attempt_after_the_call() -> Iterator[None]:
                 payment=change.payment,
                 events=(),
                 version_before=change.payment.version,
-                number=change.number ^ 1,  # else it would be known as written before
+                number=change.number ^ 1,  # otherwise the write would be taken for a repeat of itself
             )
             for change in changes
             if change.answered and _claim(change) in kept

@@ -6,7 +6,7 @@ from ..facts import Facts
 from . import svg
 from .svg import Frame
 
-# The axis goes on behind the load for payments that ended later, but not for ever.
+# Payments may end after the load; the axis is extended for them, up to this many seconds.
 _MOST_AFTER_S = 60.0
 
 

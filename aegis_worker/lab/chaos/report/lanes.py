@@ -90,7 +90,7 @@ def _state(frame: Frame, middle: float, from_s: float, until_s: float, state: Br
 def _spans(
     samples: Sequence[Sample], key: tuple[str, str], until_s: float
 ) -> Iterator[tuple[float, float, BreakerState | None]]:
-    """The breaker's states, each from when to when it was seen; None: nobody could say."""
+    """The breaker's states, each from when to when it was seen; None while it could not be read."""
     current: tuple[float, BreakerState | None] | None = None
     for sample in samples:
         state = None if sample.breakers is None else sample.breakers.get(key, BreakerState.CLOSED)
