@@ -1512,7 +1512,7 @@ class GatewaysByMinute(TypedDict):
 
 
 class OperatorsSummary(TypedDict):
-    """As SummarySchema, of any merchant."""
+    """Payments of one step, group and currency, of any merchant."""
 
     at: str | None
     gateway: NotRequired[str | None]

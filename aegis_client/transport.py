@@ -52,7 +52,7 @@ class Sockets:
         self._streams: WeakSet[Any] = WeakSet()
 
     def noted(self, event: str, about: Mapping[str, Any]) -> None:
-        """What httpcore tells of a connection."""
+        """Note a connection that opens or closes; httpcore calls this."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._streams.add(about["return_value"])
 

@@ -127,7 +127,7 @@ class AnalyticsSchema(FreshSchema):
 
 
 class OperatorsSummarySchema(SummarySchema):
-    """As SummarySchema, of any merchant."""
+    """Payments of one step, group and currency, of any merchant."""
 
     merchant_id = text(required=False)
     mode = text(required=False, enum=list(MODES))

@@ -11,7 +11,9 @@ from aegis_worker.queries.overdue import unanswered_events
 from .checks import Check, ok, warn
 
 _NAME = "gateways' events"
-_ADVICE = "`aegis gateway-events list --status unmatched` names them; once it answers, `aegis gateway-events retry`"
+_ADVICE = (
+    "`aegis gateway-events list --status unmatched` names them; once it answers, `aegis gateway-events retry`"
+)
 
 
 def told(connection: Connection) -> Iterator[Check]:

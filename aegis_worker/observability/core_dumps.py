@@ -12,7 +12,7 @@ _PR_SET_DUMPABLE = 4  # linux/prctl.h
 def never_dump() -> None:
     """Write no core dump of this process and of those that it forks, whatever the system's settings say.
 
-    Where Linux is below, it is also no longer dumpable: a core pattern that pipes into a program would otherwise get a dump
+    On Linux the process is also no longer dumpable: a core pattern that pipes into a program would otherwise get a dump
     in spite of the limit, and no other process of the same user may read its memory.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

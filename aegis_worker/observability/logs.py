@@ -123,7 +123,7 @@ def _unraisable(told: sys.UnraisableHookArgs) -> None:
 
 
 def _redacted(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    # Its time was put on the line by us, and has more digits than a card number.
+    # The timestamp is ours and needs no search, which might take its many digits for a card number.
     time = event.pop("timestamp")
     return {"timestamp": time, **redact(event)}
 

@@ -36,7 +36,7 @@ _LATER = re.compile(r"(?!00|ff)[0-9a-f]{2}-([0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2
 # A collector that is slow or away costs memory up to here, and then spans.
 _MOST_WAITING, _EVERY_MS, _END_WITHIN_S = 4096, 1000, 3.0
 _MOST_LINKS = 64
-# Of callers' traces, so many a second and process.
+# A process goes on with so many traces of callers a second.
 _MOST_FOLLOWED_PER_S = 100
 _NONE: Attributes = {}
 _CURRENT: ContextVar[Span | None] = ContextVar("span", default=None)
@@ -151,7 +151,7 @@ class Tracing:
         _CURRENT.set(span)
 
     def carried(self, work: Callable[[T], R]) -> Callable[[T], R]:
-        """The same work, on whatever thread, for the span that this thread works for."""
+        """`work` for another thread to do: its spans are below the span that this thread works for now."""
         span = self.current
         if span is None:
             return work

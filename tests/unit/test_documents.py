@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 from typing import get_args
 
@@ -71,6 +72,21 @@ def test_every_decision_that_the_code_cites_has_its_record() -> None:
     recorded = {int(path.name[1:3]) for path in (ROOT / "docs" / "decisions").glob("d[0-9][0-9]-*.md")}
     assert cited
     assert cited <= recorded
+
+
+@pytest.mark.parametrize("contract", ["layers", "api_layers"])
+def test_the_layout_names_every_layer(contract: str) -> None:
+    settings = ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    layers = set(re.findall(r"\w+", settings[f"importlinter:contract:{contract}"]["layers"]))
+    assert layers
+    layout = (ROOT / "docs" / "architecture.md").read_text()
+    named = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", layout, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
+    assert layers - named == set()
 
 
 def _anchors(document: Path) -> set[str]:

@@ -18,7 +18,7 @@ from .table import BY_NAME, Metric
 log = structlog.get_logger(__name__)
 
 _KEY = "aegis:metrics"
-# Of metrics that nobody adds to any more.
+# Sums are forgotten once no process has added to any for so long.
 _KEPT_S = 30 * 86_400
 _BETWEEN = "\x1f"
 _SUM = "s"
@@ -57,7 +57,7 @@ class SharedSums:
 def read_sums(
     redis: Redis,
 ) -> tuple[dict[tuple[Metric, Labels], float], dict[tuple[Metric, Labels], Distribution]]:
-    """Counts and distributions over all processes. Raises RedisError. What no metric of this version is is left out."""
+    """Counts and distributions over all processes. Raises RedisError. Names that are no metric here are left out."""
     counts: dict[tuple[Metric, Labels], float] = {}
     distributions: dict[tuple[Metric, Labels], Distribution] = {}
     for name, value in cast("dict[bytes, bytes]", redis.hgetall(_KEY)).items():
