@@ -22,6 +22,9 @@ from aegis_worker.gateways.capabilities import Capabilities
 # A charge is claimed for longer than the slowest batch takes, so that no two workers ask about it at once. So long is
 # waited after a look-up without an answer, too.
 PUT_OFF_S = 600.0
+# What has to wait behind another job of its payment waits for this part of its age, and for so long at most. That job may
+# be a person's for weeks, and its gateway would be asked all the time.
+_PART_OF_AGE, _LONGEST_WAIT_S = 8, 21_600.0
 
 
 def has_twin_that_is_not_shown(able: Capabilities, twin: str | None) -> bool:
@@ -60,6 +63,10 @@ def _is_over(ladder_s: Sequence[float], age_s: float) -> bool:
     return age_s >= 2 * ladder_s[-1]
 
 
+def _waits_s(age_s: float) -> float:
+    return min(max(PUT_OFF_S, age_s / _PART_OF_AGE), _LONGEST_WAIT_S)
+
+
 def after_recheck(
     ladder_s: Sequence[float], rechecks: int, age_s: float, answer: Outcome | Lookup, *, has_to_wait: bool
 ) -> dict[str, float | None]:
@@ -69,7 +76,7 @@ def after_recheck(
     the charge is not let go of until it is.
     """
     if has_to_wait:
-        return {"rechecks": rechecks, "next_in_s": PUT_OFF_S}
+        return {"rechecks": rechecks, "next_in_s": _waits_s(age_s)}
     if isinstance(answer, Unknown) and not answer.shows:
         return {"rechecks": rechecks, "next_in_s": None if _is_over(ladder_s, age_s) else PUT_OFF_S}
     done = rechecks + 1

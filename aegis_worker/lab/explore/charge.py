@@ -24,6 +24,7 @@ from aegis_worker.pipeline.rechecked import (
 )
 
 from . import charging as charging
+from . import closing as closing
 from . import confirming as confirming
 from .asking import ask_now, cancel, sync_now
 from .confirms import confirmed

@@ -1,4 +1,4 @@
-"""The steps of a charge at a gateway, closing the door behind one, and giving a charge too many back. Pure."""
+"""The steps of a charge at a gateway, and giving a charge too many back. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from aegis_worker.domain.outcomes import Approved, Declined, Operation, charges
+from aegis_worker.domain.outcomes import Declined, Operation, charges
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 from .fates import (
@@ -26,15 +26,13 @@ from .fates import (
     heard_or_lost,
     joined,
     kept_under,
-    looked_up,
     never_arrives,
-    now_of,
-    said_of,
     under_error,
 )
 from .ledger import Entry, Kept, Ledger, OnItsWay, Status, hop_of, open_of_hop
 from .releases import UNSETTLED_LOOKS, held_for
 from .setups import GatewaySetup
+from .showing import looked_up, now_of, said_of
 
 # Longer than any absence window that is explored, and shorter than charges that were given up are asked about.
 _VERY_LATE_S = 800.0
@@ -177,47 +175,6 @@ def _look_up(ledger: Ledger, setup: GatewaySetup, query: StatusQuery) -> Iterato
     )
 
 
-def _close(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
-    """What its payer could still pay is cancelled, unless it was paid."""
-    yield from never_arrives(ledger)
-    hop = hop_of(request.idempotency_key)
-    for before, arrived in arrivals(ledger):
-        for how, after, is_paid in _open_now(arrived, hop, manual=not request.capture):
-            said = ", ".join(part for part in (before, how) if part)
-            if is_paid:
-                refusal = Declined(CLOSED, "already_paid")
-                yield from heard_or_lost(f"{said}, already paid".removeprefix(", "), refusal, after)
-                continue
-            closed = _closed(after, hop, request)
-            yield from heard_or_lost(
-                f"{said}, closes".removeprefix(", "), Approved(closed.entries[-1].ref), closed
-            )
-
-
-def _open_now(ledger: Ledger, hop: int, *, manual: bool) -> Iterator[tuple[str, Ledger, bool]]:
-    """Each way in which the hop's charge may stand by now, and whether that is paid."""
-    entries = [
-        entry for entry in open_of_hop(ledger, hop) if charges(entry.operation) or entry.status == "action"
-    ]
-    if not entries:
-        yield "", ledger, False
-        return
-    entry = entries[-1]
-    for how, after, now in now_of(ledger, entry, manual=manual):
-        is_paid = charges(now.operation) and (now.status == "pending" or now.stands)
-        yield how, after, is_paid
-
-
-def _closed(ledger: Ledger, hop: int, request: GatewayRequest) -> Ledger:
-    for entry in open_of_hop(ledger, hop):
-        if entry.status == "action":
-            ledger = ledger.changed(
-                entry, replace(entry, status="declined", code="generic_decline", shown=False)
-            )
-    ledger = replace(ledger, closed=ledger.closed | {hop})
-    return entered(ledger, Operation.CLOSE, request.idempotency_key, 0, "approved", capture=False)
-
-
 def _give_back(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
     """All of a charge is released or refunded."""
     yield from never_arrives(ledger)
@@ -251,8 +208,6 @@ for _operation in (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS
     CALLS[_operation] = _step
     LOOK_UPS[_operation] = _look_up
     ARRIVALS[_operation] = _step_arrives
-CALLS[Operation.CLOSE] = _close
-LOOK_UPS[Operation.CLOSE] = _look_up
 for _operation in (Operation.VOID, Operation.REFUND):
     CALLS[_operation] = _give_back
     LOOK_UPS[_operation] = _look_up

@@ -141,6 +141,27 @@ _OF_CHARGE = (
         confirm=True,
         cancel=True,
     ),
+    _charges(
+        "late-close",
+        "one step; may send the payer away; closing the door may be late, or be answered with an error",
+        GatewaySetup("a", able(_P), payer=True, closes_late=True),
+    ),
+    _charges(
+        "late-close-no-keys",
+        "likewise, without keys",
+        GatewaySetup("a", able(_P, keys_s=0), payer=True, closes_late=True),
+    ),
+    _charges(
+        "late-close-lagging",
+        "likewise, with keys; look-ups lag",
+        GatewaySetup("a", able(_P), payer=True, closes_late=True, look_ups="lagging"),
+    ),
+    _charges(
+        "late-close-cancel",
+        "likewise, with prompt look-ups; the merchant may cancel",
+        GatewaySetup("a", able(_P), payer=True, closes_late=True),
+        cancel=True,
+    ),
     _held(_charges("held", "one step, funds are held", GatewaySetup("a", able(_P)))),
     _held(
         _charges(

@@ -10,7 +10,6 @@ from aegis_worker.domain.outcomes import ActionRequired, Declined, Operation, ch
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 from .fates import (
-    ACTION,
     ARRIVALS,
     CALLS,
     CLOSED,
@@ -24,13 +23,12 @@ from .fates import (
     heard_or_lost,
     joined,
     kept_under,
-    looked_up,
     never_arrives,
-    said_of,
     under_error,
 )
 from .ledger import Entry, Ledger, OnItsWay
 from .setups import GatewaySetup
+from .showing import ACTION, looked_up, said_of
 
 _CONFIRM = Operation.CONFIRM
 _NOTHING = Declined(CLOSED, "nothing to confirm")

@@ -99,7 +99,7 @@ def _begun(explorer: Explorer, world: World, left: int) -> Iterator[Step]:
         yield Step(
             Move("dispute event", name), 0, _asking(explorer, _with_contest(explorer, world, fewer), True)
         )
-        if left and rows.disputes and rows.disputes[0].dispute.status in UNDECIDED:
+        if left and _will_be_asked(rows, contest):
             yield Step(Move("dispute unheard", name), 1, _with_contest(explorer, world, fewer))
     if contest.again and status == "followed":
         fewer = replace(contest, again=contest.again - 1)
@@ -110,6 +110,15 @@ def _begun(explorer: Explorer, world: World, left: int) -> Iterator[Step]:
         )
     if _is_polled(rows, contest):
         yield Step(Move("dispute event", name, POLLED), 0, _asking(explorer, world, False))
+
+
+def _will_be_asked(rows: Rows, contest: Contest) -> bool:
+    """Whether it stays undecided by what is known and about to be, so that it is asked about without the event. An appeal
+    can't be known of which no event tells, and that nobody asks about.
+    """
+    is_undecided = bool(rows.disputes) and rows.disputes[0].dispute.status in UNDECIDED
+    about_to_be = [one.shown.status for one in rows.asking if one.shown is not None]
+    return is_undecided and all(one in UNDECIDED or one is contest.status for one in about_to_be)
 
 
 def _is_polled(rows: Rows, contest: Contest) -> bool:

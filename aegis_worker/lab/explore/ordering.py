@@ -25,14 +25,13 @@ from .fates import (
     heard_or_lost,
     joined,
     kept_under,
-    looked_up,
     never_arrives,
-    said_of,
     under_error,
 )
 from .ledger import Entry, Ledger, OnItsWay, charge_of, hop_of, with_effect
 from .releases import settling, without
 from .setups import GatewaySetup
+from .showing import looked_up, said_of
 
 _NOTHING_LEFT = Declined("generic_decline", "nothing_left")
 # The code of a refund that came before its charge was settled.

@@ -29,7 +29,8 @@ class GatewaySetup(Struct, frozen=True):
 
     `look_ups`: whether they show a call at once, some time within its absence window, or are not there: then only its
     events tell, where they are moves. `payer`: it
-    may send the payer away. `decides_later`: it may leave a charge pending. `mixes_up`: its answers may
+    may send the payer away. `decides_later`: it may leave a charge pending. `closes_late`: a call
+    that closes the door may arrive late, or be answered with an error. `mixes_up`: its answers may
     be another payment's.
     """
 
@@ -38,6 +39,7 @@ class GatewaySetup(Struct, frozen=True):
     look_ups: LookUps = "prompt"
     payer: bool = False
     decides_later: bool = False
+    closes_late: bool = False
     mixes_up: bool = False
     slowest_call_s: float = 10.0
 

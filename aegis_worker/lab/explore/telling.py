@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from aegis_worker.domain.outcomes import Operation, charges
 
 from . import ordering
-from .fates import arrivals, joined, now_of
+from .fates import arrivals, joined
 from .ledger import Entry, Ledger, hop_of
 from .releases import settling
 from .rows_told import Told
 from .setups import GatewaySetup
+from .showing import now_of
 
 _ODD_MINOR = 1
 _KINDS: dict[Operation, dict[str, str]] = {

@@ -55,6 +55,9 @@ PLANTS: dict[str, Plant] = {
         _decision(decisions.new_key_for_each_send, "new-key-for-each-send", "one-step", 1),
         _decision(decisions.failover_on_unknown, "failover-on-unknown", "one-step", 1),
         _decision(decisions.not_found_believed_at_once, "not-found-believed-at-once", "one-step", 1),
+        _decision(
+            decisions.silence_taken_for_a_closed_door, "silence-taken-for-a-closed-door", "late-close", 1
+        ),
         _decision(decisions.resend_without_keys, "resend-without-keys", "no-keys", 1),
         _decision(decisions.no_send_deadline, "no-send-deadline", "lagging", 2, model.no_send_deadline),
         _decision(decisions.pending_taken_as_failure, "pending-taken-as-failure", "decides-later", 0),

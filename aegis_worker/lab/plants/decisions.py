@@ -17,14 +17,14 @@ from aegis_worker.domain.disputes import Dispute, DisputeReport, KnownDispute
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.holds import hold_expired
-from aegis_worker.domain.outcomes import Declined, NotSent, Operation, Pending, Unknown, charges
+from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Pending, Unknown, charges
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.gateway_events import disputes, follow
 from aegis_worker.gateway_events.decide import Unbelieved, heard
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
-from aegis_worker.pipeline.operations.charge import ends
+from aegis_worker.pipeline.operations.charge import close, ends
 from aegis_worker.pipeline.operations.hold import Hold
 from aegis_worker.pipeline.operations.refund import Refund
 from aegis_worker.pipeline.operations.requests import request_for
@@ -158,6 +158,19 @@ def twins_not_looked_for() -> Iterator[None]:
 def silent_gateway_given_up() -> Iterator[None]:
     """A charge that was in doubt is let go of where its gateway told nothing by the end of the rechecks."""
     with name_in(recheck, "is_left_in_doubt", lambda *facts: False):
+        yield
+
+
+@contextmanager
+def silence_taken_for_a_closed_door() -> Iterator[None]:
+    """A call that closes the door, and was not answered, counts as one that closed it."""
+
+    def as_closed(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+        closed = Approved(work.subject.gateway_ref or "", captured=False)
+        settled: Settled = close._closed(work, closed, answer, policy)
+        return settled
+
+    with entry_in(close._SETTLE, Unknown, as_closed):
         yield
 
 

@@ -9,14 +9,14 @@ from support.attempts import an_attempt
 
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Approved, Declined, Operation, Outcome, Pending, Twin
+from aegis_worker.domain.outcomes import Approved, Declined, Operation, Outcome, Pending, Twin, Unknown
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.pipeline.operations.answers import LOOK_AGAIN
 from aegis_worker.pipeline.operations.charge import Charge
 from aegis_worker.pipeline.operations.twins import looked_for_in_s, may_be_second_because
-from aegis_worker.pipeline.rechecked import has_twin_that_is_not_shown, is_news
+from aegis_worker.pipeline.rechecked import after_recheck, has_twin_that_is_not_shown, is_news
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Route, Work
 from aegis_worker.routing.router import Decision
 
@@ -128,3 +128,16 @@ def test_such_a_repeat_has_its_payment_asked_about_once_more_and_says_why() -> N
     in_time = Charge().settle(a_work(now_s=BEFORE), an_answer(looked_up=False), POLICY)
     assert isinstance(in_time.then, Rest)
     assert (in_time.then.job.follow_up, in_time.answered.outcome.twin) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "waits_s"),
+    [(0.0, 600.0), (4800.0, 600.0), (9600.0, 1200.0), (172_800.0, 21_600.0), (31_536_000.0, 21_600.0)],
+)
+@pytest.mark.parametrize("answer", [Unknown("silent"), Approved("ch_9")])
+def test_what_waits_behind_another_job_is_asked_about_ever_more_rarely(
+    answer: Outcome, age_s: float, waits_s: float
+) -> None:
+    ladder_s = (900.0, 3600.0)
+    following = after_recheck(ladder_s, 1, age_s, answer, has_to_wait=True)
+    assert following == {"rechecks": 1, "next_in_s": waits_s}

@@ -250,6 +250,12 @@ BY_SCENARIO = {
         ("call", "a it shows: Approved, but told by another payment's reference"),
         ("call", "a it shows: Approved"),
     ],
+    "late-close": [
+        ("call", "a sends the payer away"),
+        ("call", "a is late"),
+        ("call", "a the payer has paid, the late call has arrived, not found"),
+        ("call", "a already paid, and answers 500"),
+    ],
     "mixed-up": [
         ("call", "a approves, and gives another payment's reference"),
         ("call", "a it shows: Approved"),

@@ -13,6 +13,7 @@ from aegis_worker.persistence import claims, job_store
 from aegis_worker.persistence import record as recording
 from aegis_worker.pipeline import advance, effects, recheck
 from aegis_worker.pipeline.operations import absence, answers, ordered
+from aegis_worker.pipeline.operations.charge import close
 from aegis_worker.pipeline.operations.hold import Hold
 from aegis_worker.pipeline.operations.refund import Refund
 
@@ -23,7 +24,7 @@ _PLACES = (
 
 
 def _as_it_is() -> list[dict[str, object]]:
-    tables = [dict(settle._SETTLE), dict(ordered._SETTLE)]
+    tables = [dict(settle._SETTLE), dict(ordered._SETTLE), dict(close._SETTLE)]
     return [dict(vars(place)) for place in _PLACES] + [
         {str(key): it for key, it in t.items()} for t in tables
     ]
