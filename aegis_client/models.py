@@ -653,6 +653,7 @@ class Exchange(TypedDict):
     operation: Literal["initiate", "authenticate", "process", "confirm", "capture", "void", "refund", "close"]
     number: int
     kind: Literal["send", "send_again", "look_up"]
+    because: Literal["comparison", "decision", "dispute"] | None
     at: str
     took_ms: float
     request: ExchangeRequest

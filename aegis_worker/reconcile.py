@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.gateways.comparison import Comparison, compare
+from aegis_worker.gateways.comparison import Comparison
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
 from aegis_worker.observability.metrics.meter import METER
@@ -27,8 +28,10 @@ from aegis_worker.persistence import trails
 from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
+from aegis_worker.persistence.ended_payments import ended_payments
 from aegis_worker.persistence.entity_rows import open_checks
+from aegis_worker.pipeline.comparing import compared
+from aegis_worker.pipeline.exchanges import NOTHING_KEPT, Exchanges
 
 # Bounds: jobs counted in a sweep, payments repaired in a run, payments compared in a page, mismatches kept.
 _SWEEP_LIMIT, _REPAIR_LIMIT, _PAGE, _MISMATCHES_KEPT = 1000, 500, 200, 500
@@ -46,6 +49,7 @@ class ReconcileParts:
     gateways: Mapping[str, PaymentGateway]
     hints: Notifier
     verify_now: Callable[[], object]
+    exchanges: Exchanges = NOTHING_KEPT
 
 
 @dataclass(slots=True)
@@ -192,14 +196,13 @@ def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> 
     """
     run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
 
-    def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.payment, payment.charges, payment.entities, payment.disputes)
-
+    ask = partial(compared, parts.gateways, parts.exchanges)
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for page in ended_payments(parts.database, after=first_id_at(PAYMENT, since), page=_PAGE):
             for comparison in pool.map(TRACING.carried(ask), page):
                 run.found["compared"] += 1
                 _judge(parts, run, comparison)
+            parts.exchanges.write()
 
 
 def _judge(parts: ReconcileParts, run: ReconciliationRun, comparison: Comparison) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from aegis_worker.domain.exchanges import CallKind
+from aegis_worker.domain.exchanges import Because, CallKind
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.queries.case_file import CaseFile
 from aegis_worker.queries.exchanges import StoredExchange
@@ -34,6 +34,11 @@ _SHAPES = {
     EventType.CANCELLED: ("bar", ""),
     EventType.DUPLICATE_DETECTED: ("triangle", "bad"),
     EventType.DISPUTE_OPENED: ("person", "person"),
+}
+_BESIDES: dict[Because, str] = {
+    "comparison": "A comparison asked, and found a difference",
+    "decision": "The gateway was asked for a person",
+    "dispute": "The gateway was asked about a dispute",
 }
 # At one moment: what was decided, what was sent, what happened of it.
 _RANK = {"decision": 0, "call": 1, "answer": 2, "look_up": 3, "told": 4, "event": 5, "person": 6}
@@ -69,6 +74,7 @@ def timeline(explanation: Explanation, told: Iterable[StoredGatewayEvent]) -> li
         *_events(case),
         *_decisions(explanation),
         *(step for stored in case.attempts for step in _calls(stored, case.exchanges)),
+        *_asked_besides(case.exchanges),
         *_told(told),
         *_people(case),
     ]
@@ -113,7 +119,8 @@ def _calls(stored: StoredAttempt, exchanges: Sequence[StoredExchange]) -> Iterat
     name = f"{called(attempt.operation, attempt.number)}{in_hop(attempt.number)}"
     theirs = [one for one in exchanges if one.is_of(attempt)]
     sent = [exchange_body(one) for one in theirs if one.kind is not CallKind.LOOK_UP]
-    looked = [exchange_body(one) for one in theirs if one.kind is CallKind.LOOK_UP]
+    by_jobs = [one for one in theirs if one.exchange.because is None]
+    looked = [exchange_body(one) for one in by_jobs if one.kind is CallKind.LOOK_UP]
     again = f", {attempt.sends} times under the same key" if attempt.sends > 1 else ""
     yield Step(
         stored.sent_at,
@@ -150,6 +157,15 @@ def _is_close(answered_at: datetime | None, checked_at: datetime | None) -> bool
     if answered_at is None or checked_at is None:
         return False
     return abs((answered_at - checked_at).total_seconds()) < _ONE_COMMIT_S
+
+
+def _asked_besides(exchanges: Sequence[StoredExchange]) -> Iterator[Step]:
+    """What gateways were asked where no job asked."""
+    for one in exchanges:
+        if one.exchange.because is not None:
+            what = f"{called(one.operation, one.number)}{in_hop(one.number)}"
+            lead = _BESIDES[one.exchange.because]
+            yield Step(one.at, "look_up", lead, what, "look", exchanges=[exchange_body(one)])
 
 
 def _told(events: Iterable[StoredGatewayEvent]) -> Iterator[Step]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from marshmallow import fields
 
 from aegis_api.http.documented import Answer, an_object, one_of, text, time, whole
 from aegis_api.http.fields import OneOf, StrictSchema
-from aegis_worker.domain.exchanges import CallKind
+from aegis_worker.domain.exchanges import Because, CallKind
 from aegis_worker.domain.outcomes import Operation
 
 from .answer_schemas import AttemptSchema
@@ -73,6 +75,12 @@ class ExchangeSchema(Answer):
     kind = one_of(
         *CallKind,
         description="send: the call itself. send_again: repeated under its key. look_up: what became of it.",
+    )
+    because = text(
+        "Why the gateway was asked where no job asked: a comparison that found a difference, a person who decides or wants "
+        "to know, or a dispute.",
+        none=True,
+        enum=[*get_args(Because), None],
     )
     at = time("When it began.")
     took_ms = fields.Float(

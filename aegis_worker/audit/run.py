@@ -17,11 +17,13 @@ from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.gateways.comparison import Comparison, compare
+from aegis_worker.gateways.comparison import Comparison
 from aegis_worker.observability.tracing import TRACING
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
 from aegis_worker.persistence.mapping import payments_now
+from aegis_worker.pipeline.comparing import compared
+from aegis_worker.pipeline.exchanges import NOTHING_KEPT, Exchanges
 
 from .batches import check_keys, check_payments, pages
 from .freeze import freeze_if_broken
@@ -48,6 +50,7 @@ class AuditParts:
     bounds: Bounds
     batch: int
     budget_s: float
+    exchanges: Exchanges = NOTHING_KEPT
 
 
 @dataclass(slots=True)
@@ -128,12 +131,11 @@ def audit_all(
 
 
 def _compared(parts: AuditParts, report: AuditReport, after: str) -> Iterator[Page]:
-    def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.payment, payment.charges, payment.entities, payment.disputes)
-
+    ask = partial(compared, parts.gateways, parts.exchanges)
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for ended in ended_payments(parts.database, after=after, page=parts.batch):
             comparisons = _as_they_still_are(parts, ended, list(pool.map(TRACING.carried(ask), ended)))
+            parts.exchanges.write()
             answered = [comparison for comparison in comparisons if comparison.is_answered]
             report.compared += len(comparisons)
             report.unanswered += len(comparisons) - len(answered)

@@ -71,7 +71,10 @@ class Rota:
                 lambda: dict(reconcile.reconcile(parts.reconcile, trigger="beat").found),
             ),
             "recheck": (_RECHECK_EVERY_S, lambda: dict(recheck(parts.recheck))),
-            "disputes": (_DISPUTES_EVERY_S, lambda: dict(ask_about_due(parts.database, parts.gateways))),
+            "disputes": (
+                _DISPUTES_EVERY_S,
+                lambda: dict(ask_about_due(parts.database, parts.gateways, parts.pipeline.exchanges)),
+            ),
             "decisions": (_RECHECK_EVERY_S, lambda: _decisions(parts)),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
             "projections": (

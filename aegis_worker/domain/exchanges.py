@@ -9,6 +9,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 LeftOut = Literal["unreadable", "too_large"]
+Because = Literal["comparison", "decision", "dispute"]
+"""Why a gateway was asked where no job asked: to compare, before a person decides, or about a dispute."""
 
 
 class CallKind(StrEnum):
@@ -53,12 +55,13 @@ class NoAnswerNoted(Struct, frozen=True, omit_defaults=True):
 
 
 class Exchange(Struct, frozen=True, omit_defaults=True):
-    """One request and how it ended: with an `answer` or without one, after `took_ms`."""
+    """One request and how it ended: with an `answer` or without one, after `took_ms`. `because`: None if a job made it."""
 
     took_ms: float
     request: NotedRequest
     answer: NotedAnswer | None = None
     no_answer: NoAnswerNoted | None = None
+    because: Because | None = None
 
 
 class Noted(Struct, frozen=True):
@@ -69,7 +72,7 @@ class Noted(Struct, frozen=True):
 
 
 class AttemptExchange(Struct, frozen=True):
-    """An exchange, the attempt that it belongs to, and why it was made.
+    """An exchange, the attempt that it belongs to, and why it was made. One about a dispute is of no attempt: `dispute`, 0.
 
     `id` is drawn by chance once, so that writing it again is recognized.
     """
@@ -84,3 +87,5 @@ class AttemptExchange(Struct, frozen=True):
 
 # Takes what is to be kept of an exchange that has just ended; it neither waits nor raises.
 Note = Callable[[Noted], None]
+# By the operation and the number of an attempt: what its exchanges are told to; None where nothing is noted.
+Noting = Callable[[str, int], Note | None]

@@ -24,6 +24,7 @@ _LETTER = {
     Operation.CLOSE: "z",
 }
 _ORDERED_LETTER = {Operation.CAPTURE: "c", Operation.VOID: "x", Operation.REFUND: "b"}
+_BY_LETTER = {letter: operation for operation, letter in _LETTER.items()}
 _ORDERED = {letter: operation for operation, letter in _ORDERED_LETTER.items()}
 _KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapdcvrz])([0-9]{1,3})|([cxb])([0-9]{3}))")
 _PAYMENT = re.compile(r"pay_[0-9a-f]{32}")
@@ -71,6 +72,14 @@ def parse_gateway_key(key: str) -> tuple[str, int] | None:
     """The payment and the number of the attempt that `gateway_key` was given, or None for anything else."""
     found = _KEY.fullmatch(key)
     return (found[1], int(found[3] or found[5])) if found else None
+
+
+def attempt_named_by(key: str) -> tuple[Operation, int] | None:
+    """The operation and the number of the attempt that `gateway_key` was given, or None for anything else."""
+    found = _KEY.fullmatch(key)
+    if found is None:
+        return None
+    return (_BY_LETTER[found[2]], int(found[3])) if found[2] else (_ORDERED[found[4]], int(found[5]))
 
 
 def named_by(reference: str) -> tuple[str, int | None] | None:

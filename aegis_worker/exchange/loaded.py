@@ -111,20 +111,22 @@ class LoadedGateway:
         by_reference = with_fields(query, gateway_ref=None, movements=False)
         return beside(said, (yield from self._adapter.find_by_reference(by_reference)))
 
-    def ask_and_wait(self, query: StatusQuery) -> Lookup:
+    def ask_and_wait(self, query: StatusQuery, note: Note | None = None) -> Lookup:
         """Look up, and wait for the answer."""
-        asked: Begin[Lookup] = watched(partial(self.ask, query), about(self.config.name, query))
+        asked: Begin[Lookup] = watched(partial(self.ask, query, note=note), about(self.config.name, query))
         stuck: Lookup = STUCK
         return wait_for(asked, self.config.slowest_call_s, stuck)
 
-    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+    def ask_dispute(
+        self, query: DisputeQuery, done: Callable[[DisputeLookup], None], note: Note | None = None
+    ) -> None:
         """Look up how a dispute stands, without waiting for it."""
-        self._make(self._adapter.get_dispute, query, lambda said: done(_found(said)))
+        self._make(self._adapter.get_dispute, query, lambda said: done(_found(said)), notes=self._notes(note))
 
-    def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
+    def ask_dispute_and_wait(self, query: DisputeQuery, note: Note | None = None) -> DisputeLookup:
         """Look up how a dispute stands, and wait for the answer."""
         asked: Begin[DisputeLookup] = watched(
-            partial(self.ask_dispute, query), about(self.config.name, query)
+            partial(self.ask_dispute, query, note=note), about(self.config.name, query)
         )
         stuck: DisputeLookup = STUCK
         return wait_for(asked, self.config.slowest_call_s, stuck)

@@ -33,8 +33,9 @@ from aegis_worker.observability.redaction import HIDDEN
 
 from .transfers import Result
 
-# Bodies above this are not read, and an exchange that is longer than MOST_TOLD loses its bodies.
-LARGEST_READ, MOST_TOLD = 32_768, 12_288
+# Bodies above this are not read, and an exchange that is longer than MOST_TOLD loses its bodies. PostgreSQL takes 12,288:
+# why a gateway was asked is added later.
+LARGEST_READ, MOST_TOLD = 32_768, 12_256
 _MOST_HEADERS, _MOST_FIELDS, _DEEPEST = 40, 200, 16
 # Names and values that are kept are words: no address, no sentence, nothing with a control character.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,79}")

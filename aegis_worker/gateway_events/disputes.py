@@ -25,6 +25,7 @@ from aegis_worker.gateways.requests import DisputeQuery
 from aegis_worker.ids import DISPUTE, new_id
 from aegis_worker.persistence import dispute_rows, gateway_event_rows
 from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.exchanges import NOTHING_KEPT, Exchanges
 
 from .decide import Unbelieved, after_answer, heard
 
@@ -55,16 +56,21 @@ def of_event(event: ClaimedEvent, matched: Matched) -> Subject:
     return Subject(charge, event)
 
 
-def ask_about_due(database: Database, gateways: Mapping[str, PaymentGateway]) -> dict[str, int]:
+def ask_about_due(
+    database: Database, gateways: Mapping[str, PaymentGateway], exchanges: Exchanges = NOTHING_KEPT
+) -> dict[str, int]:
     """Ask about disputes that their gateways have yet to decide and that are due; returns how many there were."""
     claim = partial(dispute_rows.claim_due, limit=_CHECKED_AT_ONCE, again_after=_ASKED_AGAIN_AFTER)
     due = database.run(claim)
-    ask_about(database, gateways, [Subject(charge) for charge in due])
+    ask_about(database, gateways, [Subject(charge) for charge in due], exchanges)
     return {"asked": len(due)}
 
 
 def ask_about(
-    database: Database, gateways: Mapping[str, PaymentGateway], subjects: Sequence[Subject]
+    database: Database,
+    gateways: Mapping[str, PaymentGateway],
+    subjects: Sequence[Subject],
+    exchanges: Exchanges = NOTHING_KEPT,
 ) -> list[str]:
     """Ask about these disputes, some at a time; returns what became of the event of each.
 
@@ -75,18 +81,19 @@ def ask_about(
     for begin in range(0, len(subjects), _SIDE_BY_SIDE):
         some = subjects[begin : begin + _SIDE_BY_SIDE]
         asked_at = database.run(dispute_rows.clock)
-        waits = [_begun(gateways, subject, silent) for subject in some]
+        waits = [_begun(gateways, subject, silent, exchanges) for subject in some]
         answers = [discreet_dispute(wait()) for wait in waits]
         crash_point("dispute.answered")
         for subject, answer in zip(some, answers, strict=True):
             if isinstance(answer, Unknown) and answer.kind is UnknownKind.ANSWER_TIMEOUT:
                 silent.add(subject.charge.gateway)
             statuses.append(_written(database, subject, answer, asked_at))
+        exchanges.write()
     return statuses
 
 
 def _begun(
-    gateways: Mapping[str, PaymentGateway], subject: Subject, silent: set[str]
+    gateways: Mapping[str, PaymentGateway], subject: Subject, silent: set[str], exchanges: Exchanges
 ) -> Callable[[], DisputeLookup]:
     """Ask; what is returned waits for the answer."""
     charge = subject.charge
@@ -99,7 +106,8 @@ def _begun(
         return lambda: Unknown(unreachable or "")
     query = DisputeQuery(charge.dispute_ref, charge.charge_ref)
     look_up = LookUp(charge.gateway, "dispute", charge.payment_id)
-    asked: Begin[DisputeLookup] = watched(partial(gateway.ask_dispute, query), look_up)
+    note = exchanges.noting_look_up(charge.payment_id, "dispute", 0, "dispute")
+    asked: Begin[DisputeLookup] = watched(partial(gateway.ask_dispute, query, note=note), look_up)
     return begun(asked, gateway.config.slowest_call_s, STUCK)
 
 

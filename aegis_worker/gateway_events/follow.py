@@ -21,6 +21,7 @@ from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.asking import ask_now, is_held, recheck_now, sync_now
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.entity_rows import charge_is_settled, check_now, open_checks
+from aegis_worker.pipeline.exchanges import NOTHING_KEPT, Exchanges
 
 from .decide import asked, behind_a_job, decide, is_of_given_up
 from .disputes import ask_about, of_event
@@ -37,6 +38,7 @@ class FollowParts:
     database: Database
     gateways: Mapping[str, PaymentGateway]
     hints: Notifier
+    exchanges: Exchanges = NOTHING_KEPT
 
 
 def follow(parts: FollowParts) -> dict[str, int]:
@@ -83,7 +85,7 @@ def _follow(parts: FollowParts, claimed: list[ClaimedEvent], found: list[Matched
     disputes = [
         of_event(one.claimed, matched) for one, matched in asking if one.claimed.dispute_ref is not None
     ]
-    answered = ask_about(parts.database, parts.gateways, disputes)
+    answered = ask_about(parts.database, parts.gateways, disputes, parts.exchanges)
     return [one.status for one in [*quiet, *about_payments]] + answered
 
 

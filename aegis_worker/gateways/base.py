@@ -201,13 +201,15 @@ class PaymentGateway(Protocol):
     def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
         """Look up what became of an operation, by the gateway's own id if it is known, else by our reference."""
 
-    def ask_and_wait(self, query: StatusQuery) -> Lookup:
+    def ask_and_wait(self, query: StatusQuery, note: Note | None = None) -> Lookup:
         """As `ask`, for callers who have nothing else to do meanwhile."""
 
-    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+    def ask_dispute(
+        self, query: DisputeQuery, done: Callable[[DisputeLookup], None], note: Note | None = None
+    ) -> None:
         """Look up how a dispute stands."""
 
-    def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
+    def ask_dispute_and_wait(self, query: DisputeQuery, note: Note | None = None) -> DisputeLookup:
         """As `ask_dispute`, for callers who have nothing else to do meanwhile."""
 
     def probe(self) -> Probed:

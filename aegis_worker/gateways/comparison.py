@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from aegis_worker.domain.charges import StandingCharge, may_be_invisible, other_sums
 from aegis_worker.domain.disputes import StandingDispute
 from aegis_worker.domain.entities import Entity, EntityStatus
+from aegis_worker.domain.exchanges import Noting
+from aegis_worker.domain.gateway_keys import attempt_named_by
 from aegis_worker.domain.movements import news_of
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Unknown, UnknownKind
 from aegis_worker.domain.payment import Payment
@@ -76,16 +78,18 @@ def compare(
     charges: Sequence[StandingCharge],
     entities: Sequence[Entity],
     disputes: Sequence[StandingDispute] = (),
+    noting: Noting = lambda operation, number: None,
 ) -> Comparison:
     """Ask about every charge that may stand, what was done with the payment's own, and every dispute that we know.
 
-    Changes nothing. Takes as long as the gateways take to answer.
+    Changes nothing. Takes as long as the gateways take to answer. `noting`: what the exchanges are told to.
     """
+    is_known = bool(disputes)
     answers = [
-        _compared(gateways.get(charge.gateway), payment, charge, entities, knows_disputes=bool(disputes))
-        for charge in charges
+        _compared(gateways.get(one.gateway), payment, one, entities, noting, knows_disputes=is_known)
+        for one in charges
     ]
-    answers += [compared_dispute(gateways.get(one.charge.gateway), one) for one in disputes]
+    answers += [compared_dispute(gateways.get(one.charge.gateway), one, noting) for one in disputes]
     return Comparison(payment.id, payment.state, answers)
 
 
@@ -94,6 +98,7 @@ def _compared(
     payment: Payment,
     charge: StandingCharge,
     entities: Sequence[Entity],
+    noting: Noting,
     *,
     knows_disputes: bool,
 ) -> dict[str, str]:
@@ -104,7 +109,8 @@ def _compared(
     capture = payment.terms.capture_method == "automatic"
     query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount, capture=capture)
     query = replace(query, movements=charge.is_own)
-    outcome = discreet(gateway.ask_and_wait(query))
+    named = attempt_named_by(charge.key)
+    outcome = discreet(gateway.ask_and_wait(query, None if named is None else noting(*named)))
     able = gateway.capabilities
     if charge.is_own and is_of_another(outcome, charge.gateway_ref):
         if able.tells_by_events_alone:

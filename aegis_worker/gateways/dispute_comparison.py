@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.disputes import StandingDispute
+from aegis_worker.domain.exchanges import Noting
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Unknown
 
@@ -13,7 +14,9 @@ from .discretion import discreet_dispute
 from .requests import DisputeQuery
 
 
-def compared_dispute(gateway: PaymentGateway | None, dispute: StandingDispute) -> dict[str, str]:
+def compared_dispute(
+    gateway: PaymentGateway | None, dispute: StandingDispute, noting: Noting
+) -> dict[str, str]:
     """What the gateway says, as an answer of `comparison.Comparison.gateways`."""
     charge = dispute.charge
     answer = {"gateway": charge.gateway, "key": charge.dispute_ref}
@@ -21,7 +24,7 @@ def compared_dispute(gateway: PaymentGateway | None, dispute: StandingDispute) -
     if gateway is None or out_of_reach(charge.gateway, config, charge.account, charge.mode):
         return answer | {"says": Unknown.__name__}
     query = DisputeQuery(charge.dispute_ref, charge.charge_ref)
-    shown = discreet_dispute(gateway.ask_dispute_and_wait(query))
+    shown = discreet_dispute(gateway.ask_dispute_and_wait(query, noting("dispute", 0)))
     if isinstance(shown, Unknown):
         return answer | {"says": Unknown.__name__}
     ours, theirs = _in_words(dispute.status, dispute.amount), _in_words(shown.status, shown.amount)

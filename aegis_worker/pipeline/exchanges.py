@@ -13,10 +13,12 @@ import time
 from collections import deque
 from contextlib import suppress
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.exchanges import AttemptExchange, CallKind, Note, Noted
+from aegis_worker.domain.exchanges import AttemptExchange, Because, CallKind, Exchange, Note, Noted
 from aegis_worker.errors import AegisError
 
 from .ports import ExchangeStore
@@ -53,9 +55,18 @@ class Exchanges:
         """What the gateway tells the exchanges of this call to; None where nothing is noted."""
         return self._noting(payment_id, attempt.operation.value, attempt.number, _KINDS[type(step)])
 
-    def noting_look_up(self, payment_id: str, operation: str, number: int) -> Note | None:
-        """As `noting`, of a look-up that no job makes."""
-        return self._noting(payment_id, operation, number, CallKind.LOOK_UP)
+    def noting_look_up(
+        self, payment_id: str, operation: str, number: int, because: Because | None = None
+    ) -> Note | None:
+        """As `noting`, of a look-up that no job makes. `because`: None for a recheck."""
+        note = self._noting(payment_id, operation, number, CallKind.LOOK_UP)
+        if note is None or because is None:
+            return note
+        return lambda noted: note(_saying(noted, because))
+
+    def aside(self, payment_id: str, because: Because) -> Aside:
+        """For look-ups of a payment whose exchanges are kept only where it turns out that they matter."""
+        return Aside(self, payment_id, because)
 
     def _noting(self, payment_id: str, operation: str, number: int, kind: CallKind) -> Note | None:
         if self._store is None:
@@ -97,6 +108,33 @@ class Exchanges:
                 return
             except Exception:
                 log.exception("exchanges not written", exchanges=len(batch))
+
+
+class Aside:
+    """Exchanges that are not to be written yet. They are forgotten with it, unless `keep` is called."""
+
+    def __init__(self, exchanges: Exchanges, payment_id: str, because: Because) -> None:
+        self._exchanges, self._payment_id, self._because = exchanges, payment_id, because
+        self._noted: list[tuple[Note, Noted]] = []
+
+    def noting(self, operation: str, number: int) -> Note | None:
+        """What the exchanges of a look-up of this attempt are told to; None where nothing is noted."""
+        note = self._exchanges.noting_look_up(self._payment_id, operation, number, self._because)
+        return None if note is None else lambda noted: self._noted.append((note, noted))
+
+    def keep(self) -> None:
+        """Have them written with the next."""
+        for note, noted in self._noted:
+            note(noted)
+
+
+NOTHING_KEPT = Exchanges(None)
+_READ, _WRITE = msgspec.json.Decoder(Exchange), msgspec.json.Encoder()
+
+
+def _saying(noted: Noted, because: Because) -> Noted:
+    told = _WRITE.encode(replace(_READ.decode(noted.told), because=because))
+    return Noted(noted.began_s, told.decode())
 
 
 def _taken(held: deque[AttemptExchange]) -> list[AttemptExchange]:

@@ -30,8 +30,8 @@ def called(operation: str, number: int) -> str:
 
 
 def in_hop(number: int) -> str:
-    """Which hop, in brackets after the call's name: empty for what a merchant ordered."""
-    return "" if is_ordered(number) else f" (attempt {number})"
+    """Which hop, in brackets after the call's name: empty for what a merchant ordered, and for what is of no attempt."""
+    return f" (attempt {number})" if number and not is_ordered(number) else ""
 
 
 def of_attempt(attempt: Attempt) -> str:

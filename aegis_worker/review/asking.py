@@ -17,6 +17,7 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.kit.identity import NOTHING
 from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.pipeline.calls import begin_call, longest_s
+from aegis_worker.pipeline.exchanges import NOTHING_KEPT, Exchanges
 from aegis_worker.pipeline.work import Answer, Ask
 
 from .answers import Said
@@ -28,6 +29,7 @@ def ask(
     case: Case,
     charges: Sequence[Attempt],
     gateway_ref: str | None = None,
+    exchanges: Exchanges = NOTHING_KEPT,
 ) -> list[Said]:
     """Ask about all charges at the same time; the first one is asked about under `gateway_ref` if that is given.
 
@@ -37,11 +39,18 @@ def ask(
     if gateway_ref is not None and charges:
         questions.insert(0, (charges[0], gateway_ref))
     # All are asked before the first answer is waited for.
-    return [wait() for wait in [_asked(gateways, case, *question) for question in questions]]
+    waits = [_asked(gateways, case, exchanges, *question) for question in questions]
+    says = [wait() for wait in waits]
+    exchanges.write()
+    return says
 
 
 def _asked(
-    gateways: Mapping[str, PaymentGateway], case: Case, charge: Attempt, asked_for: str | None
+    gateways: Mapping[str, PaymentGateway],
+    case: Case,
+    exchanges: Exchanges,
+    charge: Attempt,
+    asked_for: str | None,
 ) -> Callable[[], Said]:
     """Ask about the charge; what is returned waits for what the gateway says."""
     gateway = gateways.get(charge.gateway)
@@ -50,7 +59,9 @@ def _asked(
     if gateway is None or unreachable is not None:
         return lambda: Said(charge, Unknown(unreachable or ""), asked_for)
     query = _query(case, charge, asked_for)
-    call: Begin[Answer | BaseException | None] = partial(begin_call, gateway, Ask(query), math.inf)
+    operation, number = charge.operation.value, charge.number
+    note = exchanges.noting_look_up(case.payment.id, operation, number, "decision")
+    call: Begin[Answer | BaseException | None] = partial(begin_call, gateway, Ask(query), math.inf, note=note)
     asked = watched_by(call, about(charge.gateway, query), _answer)
     wait: Callable[[], Answer | BaseException | None] = begun(
         asked,

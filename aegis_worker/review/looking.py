@@ -48,7 +48,7 @@ def look_into(parts: ReviewParts, case: Case, resolution: Resolution) -> Looked:
         charges = [decide.chosen_charge(case, gateway=resolution.gateway, number=resolution.attempt)]
     asked_at_s = clock_s()
     named = resolution.gateway_ref if resolution.kind in ("charged", "succeeded") else None
-    says = ask(parts.gateways(), case, charges, named) if charges else []
+    says = ask(parts.gateways(), case, charges, named, parts.exchanges) if charges else []
     if case.order is None:
         against = contradiction(case, resolution.kind, says, resolution.gateway_ref)
     else:

@@ -12,6 +12,7 @@ from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.exchanges import NOTHING_KEPT, Exchanges
 from aegis_worker.settings_bounds import DECISION_WAIT_S
 
 from .answers import Checked, Said
@@ -34,6 +35,7 @@ class ReviewParts:
     hint: Callable[[str], None]
     recheck_in_s: float
     decision_wait_s: float = DECISION_WAIT_S
+    exchanges: Exchanges = NOTHING_KEPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def ask_gateways(parts: ReviewParts, payment_id: str, *, actor: str) -> Asked:
     calls = _about(case)
     if not calls:
         raise InvalidState("nothing was sent to a gateway that it could be asked about", case.resolutions)
-    says = ask(parts.gateways(), case, calls)
+    says = ask(parts.gateways(), case, calls, exchanges=parts.exchanges)
     at = datetime.now(UTC)
 
     def write(connection: Connection) -> str | None:

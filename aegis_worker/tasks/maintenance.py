@@ -42,7 +42,7 @@ def recheck_charges() -> dict[str, int]:
 def ask_about_disputes() -> dict[str, int]:
     """Ask again about disputes that their gateways have yet to decide."""
     parts = process.worker()
-    return ask_about_due(parts.database, parts.gateways)
+    return ask_about_due(parts.database, parts.gateways, parts.pipeline.exchanges)
 
 
 @app.task(name="maintenance.decisions")

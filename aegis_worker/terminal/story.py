@@ -59,7 +59,7 @@ def print_exchanges(exchanges: Sequence[StoredExchange], *, whole: bool) -> None
             _hop(one.number),
             one.at,
             called(one.operation, one.number),
-            one.kind.value.replace("_", " "),
+            _why(one),
             f"{one.exchange.request.method} {one.exchange.request.path}",
             _ended(one.exchange),
             f"{one.exchange.took_ms:.0f} ms",
@@ -70,14 +70,18 @@ def print_exchanges(exchanges: Sequence[StoredExchange], *, whole: bool) -> None
     print_table("Exchanges with gateways", columns, rows)
     for one in exchanges if whole else ():
         print_facts(
-            f"{plain(one.at)}: {called(one.operation, one.number)}{in_hop(one.number)}, {one.kind.value.replace('_', ' ')}",
+            f"{plain(one.at)}: {called(one.operation, one.number)}{in_hop(one.number)}, {_why(one)}",
             _parts(one),
         )
 
 
+def _why(stored: StoredExchange) -> str:
+    return stored.exchange.because or stored.kind.value.replace("_", " ")
+
+
 def _hop(number: int) -> int | None:
-    """None of what a merchant ordered, which is part of no hop and has a number of its own kind."""
-    return None if is_ordered(number) else number
+    """None of what a merchant ordered, which is part of no hop and has a number of its own kind, and of a dispute."""
+    return number if number and not is_ordered(number) else None
 
 
 def _ended(exchange: Exchange) -> str:

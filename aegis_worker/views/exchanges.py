@@ -19,6 +19,7 @@ def exchange_body(stored: StoredExchange) -> dict[str, Any]:
         "operation": stored.operation,
         "number": stored.number,
         "kind": stored.kind,
+        "because": exchange.because,
         "at": rfc3339(stored.at),
         "took_ms": exchange.took_ms,
         "request": _all_fields(exchange.request),

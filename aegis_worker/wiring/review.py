@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.people.parts import TwoPersonParts
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.exchange_rows import PostgresExchanges
+from aegis_worker.pipeline.exchanges import Exchanges
 from aegis_worker.review.parts import ReviewParts
 from aegis_worker.settings import Settings
 
@@ -18,7 +20,14 @@ def review_parts(
     hint: Callable[[str], None],
 ) -> ReviewParts:
     """The parts that make people's decisions and carry them out."""
-    return ReviewParts(database, gateways, hint, settings.recheck_ladder_s[0], settings.decision_wait_s)
+    return ReviewParts(
+        database,
+        gateways,
+        hint,
+        settings.recheck_ladder_s[0],
+        settings.decision_wait_s,
+        Exchanges(PostgresExchanges(database) if settings.exchange_keep_d else None),
+    )
 
 
 def two_person_parts(settings: Settings, review: ReviewParts) -> TwoPersonParts:

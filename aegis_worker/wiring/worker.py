@@ -22,6 +22,7 @@ from aegis_worker.hooks.asking import InstalledHooks
 from aegis_worker.people.parts import TwoPersonParts
 from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.exchanges import Exchanges
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.recheck import RecheckParts
 from aegis_worker.pipeline.run import run
@@ -118,6 +119,7 @@ def build_worker(
         settings, database, redis, gateways, worker_gates(gates, chaos), hints, vault, chaos, stage
     )
     review = review_parts(settings, database, lambda: gateways, hints.notify)
+    kept = pipeline.exchanges
     return Worker(
         settings=settings,
         database=database,
@@ -126,13 +128,13 @@ def build_worker(
         gateways=gateways,
         hints=hints,
         pipeline=pipeline,
-        reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
-        recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s, pipeline.exchanges),
+        reconcile=ReconcileParts(database, gateways, hints, lambda: run(pipeline, "verify"), kept),
+        recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s, kept),
         webhooks=VerifyParts(database, gateways, KeyRing(settings.sealing_keys)),
-        gateway_events=FollowParts(database, gateways, hints),
+        gateway_events=FollowParts(database, gateways, hints, kept),
         review=review,
         two_person=two_person_parts(settings, review),
-        audit=_audit_parts(settings, database, gateways),
+        audit=_audit_parts(settings, database, gateways, kept),
         monitor=Monitor(redis, gates, gateways),
         drain_outbox=outbox_drain(settings, database, redis, hints, listeners),
         deliver_webhooks=webhook_delivery(settings, database, sender),
@@ -143,12 +145,12 @@ def build_worker(
     )
 
 
-def _audit_parts(settings: Settings, database: Database, gateways: dict[str, PaymentGateway]) -> AuditParts:
+def _audit_parts(
+    settings: Settings, database: Database, gateways: dict[str, PaymentGateway], kept: Exchanges
+) -> AuditParts:
     bounds = Bounds(
         overdue_after_s=settings.audit_overdue_s,
         undelivered_after_s=settings.audit_undelivered_s,
         keys_kept_s=settings.idempotency_keep_h * 3600.0,
     )
-    return AuditParts(
-        database, gateways, bounds, batch=settings.audit_batch, budget_s=settings.audit_budget_s
-    )
+    return AuditParts(database, gateways, bounds, settings.audit_batch, settings.audit_budget_s, kept)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 
-from aegis_worker.domain.exchanges import AttemptExchange, CallKind
+from aegis_worker.domain.exchanges import AttemptExchange, Because, CallKind
 from aegis_worker.exchange.noting import Noting
 from aegis_worker.exchange.transfers import Result
 from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
 from aegis_worker.gateways.sandbox.allow_list import SANDBOX
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.exchange_rows import PostgresExchanges
+from aegis_worker.pipeline.exchanges import Exchanges
 
 CALL = HttpCall(
     "POST",
@@ -38,3 +39,14 @@ def keep_exchange(
     """Keep what went out for the payment's first charge, so long ago, and what came back."""
     noted = Noting(SANDBOX).noted(CALL, result, time.monotonic() - ago_s, 12.3)
     PostgresExchanges(database).keep([AttemptExchange(payment_id, "process", 1, kind, id_, noted)])
+
+
+def keep_what_was_asked(
+    database: Database, payment_id: str, because: Because, *, operation: str = "process", number: int = 1
+) -> None:
+    """Keep what went out where no job asked, and what came back."""
+    exchanges = Exchanges(PostgresExchanges(database))
+    note = exchanges.noting_look_up(payment_id, operation, number, because)
+    assert note is not None
+    note(Noting(SANDBOX).noted(CALL, CHARGED, time.monotonic(), 12.3))
+    exchanges.write()

@@ -190,11 +190,13 @@ class ScriptedGateway:
         """Follow the script of look-ups, on a thread of its own."""
         self._on_a_thread(lambda: self.get_status(query), done)
 
-    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+    def ask_dispute(
+        self, query: DisputeQuery, done: Callable[[DisputeLookup], None], note: Note | None = None
+    ) -> None:
         """Follow the script of disputes, on a thread of its own."""
         self._on_a_thread(lambda: self.disputed(query), done)
 
-    def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
+    def ask_dispute_and_wait(self, query: DisputeQuery, note: Note | None = None) -> DisputeLookup:
         return self.disputed(query)
 
     def _on_a_thread(self, script: Callable[[], _Answer], done: Callable[[_Answer], None]) -> None:
@@ -244,7 +246,10 @@ class ScriptedGateway:
         self.look_ups.append(query)
         return self.look_up(query)
 
-    find_by_reference = ask_and_wait = get_status
+    find_by_reference = get_status
+
+    def ask_and_wait(self, query: StatusQuery, note: Note | None = None) -> Lookup:
+        return self.get_status(query)
 
     def probe(self) -> Probed:
         return self.probed

@@ -34,7 +34,7 @@ class ToldGateway(ScriptedGateway):
     def get_status(self, query: StatusQuery) -> Lookup:
         return found(query, self._read(Recall(query.reference)))
 
-    find_by_reference = ask_and_wait = get_status
+    find_by_reference = get_status
 
     def _dispute_told(self, query: DisputeQuery) -> DisputeLookup:
         return found_dispute(query, self._read(Recall(dispute_ref=query.dispute_ref)))

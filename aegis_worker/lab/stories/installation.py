@@ -139,7 +139,9 @@ class StoryGateway:
         self._come_by(LEAVING)
         done(self._asked(query))
 
-    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+    def ask_dispute(
+        self, query: DisputeQuery, done: Callable[[DisputeLookup], None], note: Note | None = None
+    ) -> None:
         """Halt, and answer from the ledger how a dispute stands."""
         self._come_by(ASKING_DISPUTE)
         done(Unknown("no disputes") if self._disputed is None else self._disputed(query))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from support.api_client import Api, start_api
+from support.console import signed_in
 from support.documented_answers import follows
-from support.exchanges import keep_exchange
+from support.exchanges import keep_exchange, keep_what_was_asked
 from support.payments import pipeline
 from support.scripted_gateway import ScriptedGateway
 
@@ -46,6 +47,15 @@ def test_an_operator_gets_them_with_the_attempts_in_order_and_without_secrets(
     assert second["took_ms"] == 12.3
     assert first["at"] < second["at"]
     assert "s3cret" not in answer.text
+
+
+def test_the_console_shows_what_no_job_asked_in_its_place(api: Api, payment_id: str) -> None:
+    keep_what_was_asked(api.database, payment_id, "comparison")
+    keep_what_was_asked(api.database, payment_id, "dispute", operation="dispute", number=0)
+    shown = signed_in(api, role="viewer").get(f"/console/payments/{payment_id}").text
+    assert shown.count("A comparison asked, and found a difference") == 1
+    assert shown.count("The gateway was asked about a dispute") == 1
+    assert "s3cret" not in shown
 
 
 def test_a_merchants_key_is_told_precisely_what_it_lacks(api: Api, payment_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.command_line import Aegis, aegis, install
-from support.exchanges import keep_exchange
+from support.exchanges import keep_exchange, keep_what_was_asked
 from support.orders import CAPTURE, held, ordering
 from support.payments import accept_one, pipeline, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
@@ -35,6 +35,18 @@ def test_the_timeline_has_a_line_for_each(aegis: Aegis, payment_id: str) -> None
     assert ["look up" in line for line in told] == [False, True]
     assert all("12 ms" in line for line in told)
     assert "succeeded" not in "".join(told)
+
+
+def test_what_no_job_asked_has_a_line_with_why(aegis: Aegis, payment_id: str, database: Database) -> None:
+    keep_what_was_asked(database, payment_id, "decision")
+    keep_what_was_asked(database, payment_id, "dispute", operation="dispute", number=0)
+    lines = aegis("timeline", payment_id).out.splitlines()
+    *_, decision, dispute = [line.split() for line in lines if "POST /v1/charges" in line]
+    assert (decision[0], "decision" in decision) == ("1", True)
+    assert "0" not in dispute
+    assert "dispute: " not in " ".join(lines)
+    (attempt,) = aegis("timeline", payment_id, "--json").json["attempts"]
+    assert [one["because"] for one in attempt["exchanges"]] == [None, None, "decision"]
 
 
 def test_with_exchanges_it_has_their_bodies_and_no_secret(aegis: Aegis, payment_id: str) -> None:

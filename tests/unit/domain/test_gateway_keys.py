@@ -7,6 +7,7 @@ import pytest
 from aegis_worker.domain.gateway_keys import (
     FIRST_ORDERED,
     MOST_ORDERED,
+    attempt_named_by,
     gateway_key,
     keys_of_same_hop,
     named_by,
@@ -43,6 +44,14 @@ def test_what_a_merchant_ordered_and_the_reversal_of_a_charge_have_letters_of_th
 @pytest.mark.parametrize("operation", ORDERED)
 def test_with_three_digits_it_has_forty_characters(operation: Operation) -> None:
     assert len(made(operation, FIRST_ORDERED + MOST_ORDERED - 1)) == 40
+
+
+def test_it_tells_the_operation_and_the_number_that_it_was_made_for() -> None:
+    for operation in Operation:
+        for number in NUMBERS:
+            if number < FIRST_ORDERED or operation in ORDERED:
+                assert attempt_named_by(made(operation, number)) == (operation, number)
+    assert attempt_named_by("order-1088") is None
 
 
 @pytest.mark.parametrize("number", NUMBERS)
