@@ -60,6 +60,8 @@ class HintedTask(Task):
             log.warning("put off", task=self.name, error=str(exc))
 
 
+# Celery warns of root before it sets up logging, and the first signal comes before that.
+@signals.celeryd_init.connect
 @signals.setup_logging.connect
 def _setup_logs(**_: Any) -> None:
     # Because this signal has a receiver, Celery leaves logging, standard output and standard error alone. Otherwise it

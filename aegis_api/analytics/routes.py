@@ -86,6 +86,8 @@ def list_payments_of_customer(query: dict[str, Any], customer_id: str) -> Respon
 
     `sums` has the newest 10,000 of them. A customer who is not known has none.
     """
+    if "\0" in customer_id:
+        raise _wrong("customer_id", "No id holds a NUL.")
     filters = payments.PaymentFilters(customer_id=customer_id)
     with parts().web.reading.read() as connection:
         behind = projections.lag(connection)

@@ -86,3 +86,14 @@ def main() -> None:
         except AegisError as error:
             click.echo(one_line(error), err=True)
             sys.exit(3)
+        except UnicodeEncodeError:
+            # No store, file or server takes it; where nobody gave it, it is a fault of ours.
+            if all(map(_is_text, sys.argv)):
+                raise
+            click.echo("aegis: an argument is not UTF-8", err=True)
+            sys.exit(2)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether the shell gave UTF-8; Python stands in half a surrogate pair for each byte that isn't."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import threading
 from collections.abc import Mapping, MutableMapping
@@ -71,7 +72,7 @@ def configure_logs(level: str, form: LogFormat = "auto") -> None:
             render,
         ],
     )
-    out = logging.StreamHandler(sys.stderr)
+    out = _Handler(sys.stderr)
     out.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [out]
@@ -79,6 +80,24 @@ def configure_logs(level: str, form: LogFormat = "auto") -> None:
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
+
+
+class _Handler(logging.StreamHandler[Any]):
+    """Where a line can't be made, because its arguments don't fit its text or can't be shown, a line says so: the handler
+    of the standard library would write the arguments as they are, over many lines. Where none can be written, none is.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Called inside the `except` of what went wrong."""
+        error = sys.exc_info()[1]
+        if record.name == _logger.name or isinstance(error, OSError | RecursionError):
+            return
+        args = (record.name, type(error).__name__, f"{record.pathname}:{record.lineno}")
+        text = "a line of %s could not be written: %s at %s"
+        told = _logger.makeRecord(
+            _logger.name, logging.ERROR, record.pathname, record.lineno, text, args, None
+        )
+        self.handle(told)
 
 
 def form_of(environ: Mapping[str, str]) -> LogFormat:
@@ -146,4 +165,13 @@ def _in_json(event: Mapping[str, Any], **_: Any) -> str:
         OverflowError,
     ):  # half a surrogate pair, a key that is no text, a number of any length
         pass
-    return json.dumps(event, default=_in_words)
+    return json.dumps(_in_numbers(event), default=_in_words)
+
+
+def _in_numbers(value: Any) -> Any:
+    """The same without NaN and the infinities, which are no numbers in JSON."""
+    if isinstance(value, Mapping):
+        return {name: _in_numbers(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_in_numbers(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

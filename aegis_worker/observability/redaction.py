@@ -11,7 +11,25 @@ from typing import Any
 from aegis_worker.domain.card_search import card_data_in
 from aegis_worker.domain.security_codes import names_a_code
 
-_SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|cookie|pan$|card_?number", re.IGNORECASE)
+_SECRET_NAMES = re.compile(
+    r"authorization|api[_-]?key|secret|passw|passphrase|credential|private[_-]?key|(?:access|refresh)[_-]?token|cookie|pan$"
+    r"|card_?number",
+    re.IGNORECASE,
+)
+# What others write into texts: settings and query strings, mappings as Python and JSON show them, heads of HTTP. Shorter
+# values are words of a sentence about the name.
+_NAMES_IN_TEXT = (
+    r"[\w-]{0,40}(?:api[_-]?key|secret|passw(?:or)?d|passphrase|private[_-]?key|(?:access|refresh)[_-]?token)"
+)
+_NAMED = re.compile(
+    rf"(\b{_NAMES_IN_TEXT}=[\"']?)[^\s\"'&,;]{{6,}}"
+    rf"|([\"'](?:{_NAMES_IN_TEXT}|(?:proxy-)?authorization|(?:set-)?cookie)[\"']\s?[:,]\s?b?[\"'])[^\"']{{4,}}"
+    r"|((?:authorization[:=]\s?(?:bearer|basic|token)\s|(?:x-)?api-key:\s?|(?:set-)?cookie:\s?))[^\s\"',]{6,}",
+    re.IGNORECASE,
+)
+# Keys of gateways, and what lets a payer's browser pay at one.
+_GATEWAYS_KEY = re.compile(r"(\b[rs]k_(?:live|test|sandbox)_|_secret_)[A-Za-z0-9_-]{8,}")
+_PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----)[^-]+")
 # Up to the last @ before the path, because a password may hold an @ that nobody escaped.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
 _KEY = re.compile(r"\b(aegis_(?:test|live|ops)_|whsec_|aegis-(?:session|form)=)[A-Za-z0-9+/=_-]{8,}")
@@ -23,6 +41,8 @@ _MAX_DEPTH = 12
 # Values of these types are kept, because they hold no text.
 _PLAIN = (bool, float, date, timedelta)
 _LEAST_CARD_NUMBER = 10**12
+# Python refuses to write integers of many more digits.
+_MOST_BITS = 4096
 
 HIDDEN = "[hidden]"
 
@@ -34,6 +54,8 @@ def redact(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, _PLAIN):
         return value
     if isinstance(value, int):
+        if value.bit_length() > _MOST_BITS:
+            return HIDDEN
         return value if abs(value) < _LEAST_CARD_NUMBER or not card_data_in(str(value)) else HIDDEN
     if depth >= _MAX_DEPTH:
         return HIDDEN
@@ -50,12 +72,22 @@ def redact(value: Any, depth: int = 0) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """`text` with card numbers and security codes, keys, and passwords in URLs hidden."""
+    """`text` with card numbers, security codes, keys, passwords in URLs, and what stands behind a secret's name hidden."""
     if "://" in text:
         text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+    if "=" in text or ":" in text or "'," in text:
+        text = _NAMED.sub(_without_value, text)
+    if "k_" in text or "_secret_" in text:
+        text = _GATEWAYS_KEY.sub(rf"\1{HIDDEN}", text)
+    if "PRIVATE KEY" in text:
+        text = _PRIVATE_KEY.sub(rf"\1{HIDDEN}", text)
     if _IN_KEYS[0] in text or _IN_KEYS[1] in text:
         text = _KEY.sub(rf"\1{HIDDEN}", text)
     return without_cards(text)
+
+
+def _without_value(found: re.Match[str]) -> str:
+    return f"{found[1] or found[2] or found[3]}{HIDDEN}"
 
 
 def without_cards(text: str) -> str:

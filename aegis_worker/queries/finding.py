@@ -68,8 +68,9 @@ def find_payments(
     `last4:4242`, `error:stolen_card` and `metadata.cart:c-81` find by what the read models keep, seconds behind.
     """
     by_fact = _FACT.fullmatch(asked)
-    if by_fact is not None:
-        return _with_fact(connection, by_fact[1], by_fact[2], limit)
+    with_it = _with_fact(connection, by_fact[1], by_fact[2], limit) if by_fact is not None else ()
+    if with_it:
+        return with_it
     payment_id = _owning(connection, asked)
     if payment_id is not None:
         found = connection.execute(select(payments).where(payments.c.id == payment_id)).mappings()

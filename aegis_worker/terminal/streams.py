@@ -1,4 +1,6 @@
-"""Standard output and standard error of a command whose reader may go away: `aegis … | head -1` is no error."""
+"""Standard output and standard error of a command whose reader may go away: `aegis … | head -1` is no error. What can't be
+written for another reason, such as a full disk, ends the command with a line and 3.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +21,29 @@ class _Watched:
         """As the stream does."""
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            self._gone()
+        except OSError as error:
+            self._gone(error)
             return len(text)
 
     def flush(self) -> None:
         """As the stream does."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._gone()
+        except OSError as error:
+            self._gone(error)
 
-    def _gone(self) -> None:
+    def _gone(self, error: OSError) -> None:
         # Python writes what is buffered at its exit; let it go nowhere instead of failing again.
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
         if self._ends:
-            # The reader has what they wanted, so this is success. SystemExit lets `with` and `finally` clean up.
-            sys.exit(0)
+            # SystemExit lets `with` and `finally` clean up.
+            if isinstance(error, BrokenPipeError):
+                sys.exit(0)  # the reader has what they wanted, so this is success
+            print(f"aegis: standard output can't be written: {error.strerror}", file=sys.stderr)
+            sys.exit(3)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -59,7 +59,7 @@ def test_every_command_exists(argv: list[str]) -> None:
             assert _aegis_command(command) is not None
         case ["python", "-m", module]:
             assert importlib.util.find_spec(f"{module}.__main__") is not None
-        case ["celery", "-A", application, "worker" | "beat" as program, *options]:
+        case ["celery", "-q", "-A", application, "worker" | "beat" as program, *options]:
             assert _is_console_script("celery")
             module, name = application.split(":")
             assert isinstance(getattr(importlib.import_module(module), name), Celery)

@@ -130,7 +130,7 @@ def beat_program(schedule: Path, env: Mapping[str, str]) -> Program:
 
 
 def _celery() -> list[str]:
-    return [sys.executable, "-m", "celery", "--app", "aegis_worker.celery:app"]
+    return [sys.executable, "-m", "celery", "--quiet", "--app", "aegis_worker.celery:app"]
 
 
 def answers(port: int, path: str) -> bool:

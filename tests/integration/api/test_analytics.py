@@ -125,6 +125,7 @@ def test_a_customer_has_a_history_in_pages_and_its_sums(api: Api, shop: Merchant
     assert [payment["id"] for payment in second["data"]] == made[:1]
     nobody = shop.get("/v1/customers/nobody/payments").json
     assert (nobody["data"], nobody["sums"]) == ([], [])
+    assert shop.get("/v1/customers/%00/payments").status_code == 422
 
 
 def test_payments_are_found_by_last_digits_error_and_metadata(
@@ -132,7 +133,7 @@ def test_payments_are_found_by_last_digits_error_and_metadata(
 ) -> None:
     mine = shop.accepted(metadata={"cart": "c-81", "items": 2})["id"]
     api.database.run(lambda connection: connection.exec_driver_sql(WITH_LAST4, {"id": mine}))
-    shop.accepted(metadata={"cart": "c-82"})
+    shop.accepted(metadata={"cart": "c-82"}, reference="error:77")
     taken_in(api)
     operator = api.operator()
     for asked in ("last4:4242", "metadata.cart:c-81", "metadata.items:2"):
@@ -141,6 +142,7 @@ def test_payments_are_found_by_last_digits_error_and_metadata(
     assert operator.get("/v1/ops/payments?q=error:stolen_card").json["data"] == []
     install(monkeypatch, database_url)
     assert mine in aegis("status", "last4:4242").out
+    assert "error:77" in aegis("status", "error:77").out, "a reference may look like a fact"
     assert aegis("projections", "check", "--json").json == {"differing": 0, "pending": 0}
     assert aegis("projections", "rebuild", "--json").json == {"payments": 2}
     assert "rebuilt (UTC)" in aegis("projections", "status").out

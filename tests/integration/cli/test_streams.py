@@ -89,3 +89,23 @@ def test_head_takes_the_first_line() -> None:
     shell = f'set -o pipefail; "{sys.executable}" -c "{MAIN}" --help | head -1'
     ran = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stderr, ran.stdout.count("\n")) == (0, "", 1)
+
+
+@pytest.mark.parametrize("command", [("--help",), ("keys", "list", "--json")])
+def test_a_full_disk_is_said_in_one_line(command: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", MAIN, *command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    said = "aegis: standard output can't be written: No space left on device\n"
+    assert (ran.returncode, ran.stderr) == (3, said)
+
+
+@pytest.mark.parametrize("command", [("status",), ("status", "--merchant", "shop", "--json")])
+def test_an_argument_that_is_not_utf_8_is_said_in_one_line(command: tuple[str, ...]) -> None:
+    ran = subprocess.run(
+        [sys.executable.encode(), b"-c", MAIN.encode(), *map(str.encode, command), b"caf\xe9"],
+        capture_output=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (2, b"aegis: an argument is not UTF-8\n")

@@ -93,6 +93,29 @@ for why in values:
     assert told[5:] == ["\ufffd", {"1": {"2": [3, None]}}, "<class 'object'>"]
 
 
+def test_a_number_that_json_lacks_makes_no_line_that_is_no_json() -> None:
+    (line,) = written_by("""
+import structlog
+structlog.get_logger("a").warning("\\ud800", count=float("nan"), size=[float("inf")], number=10**5000)
+""")
+    assert (line["count"], line["size"], line["number"]) == (None, [None], "[hidden]")
+
+
+def test_a_line_that_can_not_be_made_is_told_of_in_a_line_without_its_arguments() -> None:
+    written = written_by(f"""
+class Odd:
+    def __repr__(self): raise ValueError("{_CARD}")
+logging.getLogger("a").warning("card %s %s", "{_CARD}")
+logging.getLogger("a").warning("%d", "{_CARD}")
+import structlog
+structlog.get_logger("a").warning("seen", why=Odd())
+""")
+    assert [line["event"].partition(" at ")[0] for line in written] == [
+        f"a line of a could not be written: {error}" for error in ("TypeError", "TypeError", "ValueError")
+    ]
+    assert _CARD not in str(written)
+
+
 def test_the_time_of_a_line_stays_whatever_its_digits_are() -> None:
     program = """
 import structlog

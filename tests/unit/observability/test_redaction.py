@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aegis_worker.domain.card_numbers import luhn_valid
-from aegis_worker.observability.redaction import HIDDEN, redact
+from aegis_worker.observability.redaction import HIDDEN, redact, redact_text
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,43 @@ def test_a_name_with_a_card_number_in_it_is_hidden_too():
 def test_the_luhn_check():
     assert luhn_valid("4242424242424242")
     assert not luhn_valid("4242424242424241")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://api.example/v1?api_key=hidden-from-you&page=2",
+        "https://api.example/v1?page=2&access_token=hidden-from-you",
+        "host=db password=hidden-from-you",
+        "AEGIS_STRIPE_API_KEY='hidden-from-you'",
+        "{'user': 'a', 'password': 'hidden-from-you'}",
+        '{"client_secret":"hidden-from-you"}',
+        "[('Authorization', 'Bearer hidden-from-you')]",
+        "(b'Authorization', b'Basic hidden-from-you')",
+        "send: b'GET / HTTP/1.1\\r\\nAuthorization: Bearer hidden-from-you\\r\\nHost: x'",
+        "X-API-Key: hidden-from-you",
+        "Set-Cookie: session=hidden-from-you; Path=/",
+        "No such API key: sk_live_hidden-from-you",
+        "seti_1Mabc_secret_hidden-from-you",
+        "-----BEGIN EC PRIVATE KEY-----\nhidden\nfrom\nyou\n-----END EC PRIVATE KEY-----",
+    ],
+)
+def test_what_stands_behind_the_name_of_a_secret_is_hidden_wherever_others_write_it(text: str) -> None:
+    redacted = redact_text(text)
+    assert HIDDEN in redacted
+    assert "from" not in redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AEGIS_SECRET must be set: at least 32 characters",
+        "send Authorization: Bearer and an API key (`aegis keys create` makes one)",
+        "AEGIS_OTLP_HEADERS must be a list such as authorization=Bearer KEY",
+        "the password: too short",
+        "idempotency_key=order-1042",
+        "secret-42bdc116 seals",
+    ],
+)
+def test_a_sentence_about_a_secret_stays(text: str) -> None:
+    assert redact_text(text) == text
