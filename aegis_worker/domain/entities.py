@@ -39,20 +39,12 @@ class EntityStatus(StrEnum):
     WAITING = "waiting"
     # Set in the commit before its call: from here on the gateway may have it.
     PENDING = "pending"
-    # Set by an answer or a look-up.
+    # Set by an answer or a look-up. A success may still fail, days later, when the gateway takes its word back.
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
 
 _S = EntityStatus
-ENTITY_TRANSITIONS: dict[EntityStatus, frozenset[EntityStatus]] = {
-    _S.REQUESTED: frozenset({_S.WAITING, _S.PENDING, _S.FAILED}),
-    _S.WAITING: frozenset({_S.PENDING, _S.FAILED}),
-    _S.PENDING: frozenset({_S.SUCCEEDED, _S.FAILED}),
-    # The gateway takes its word back, days later.
-    _S.SUCCEEDED: frozenset({_S.FAILED}),
-    _S.FAILED: frozenset(),
-}
 UNSETTLED = frozenset({_S.REQUESTED, _S.WAITING, _S.PENDING})
 
 _TOLD: dict[EntityKind, tuple[EventType, EventType, EventType]] = {

@@ -5,12 +5,6 @@ from __future__ import annotations
 from .tree import Retryable
 
 
-class LeaseLost(Retryable):
-    """Another worker holds this job; what this run computed was dropped."""
-
-    code = "lease_lost"
-
-
 class VersionConflict(Retryable):
     """The payment moved since it was read: load it again and decide again."""
 

@@ -84,8 +84,6 @@ class Configured:
         return self.offered.name
 
 
-NO_FILE = HooksConfig()
-
 _PRIORITY = 100
 _OTHER_KEYS = ("enabled", "on_failure")
 _POLICIES: tuple[Policy, ...] = ("closed", "open")

@@ -128,10 +128,6 @@ class Emulated:
         rows: list[dict[str, Any]] = self.control("GET", f"ledger?reference={reference}").json["charges"]
         return rows
 
-    def object_of(self, reference: str) -> Any:
-        """The payment as a look-up shows it."""
-        return self.do("look_up", reference).json
-
 
 class _Sandbox:
     def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:

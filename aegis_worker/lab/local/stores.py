@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from redis import Redis, RedisError
 
-from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, StackFailed
-from aegis_worker.persistence import migrate
+from aegis_worker.errors import InvalidApiKey, StackFailed
 from aegis_worker.persistence.api_keys import (
     EVERY_MERCHANT,
     SCOPES,
@@ -40,14 +39,6 @@ def check_redis(url: str) -> None:
             client.ping()
     except RedisError as error:
         raise StackFailed(f"Redis does not answer: {error}") from error
-
-
-def migrate_schema(database_url: str) -> None:
-    """Bring the schema up to date. Raises StackFailed when PostgreSQL does not answer."""
-    try:
-        migrate.upgrade(database_url)
-    except DatabaseUnavailable as error:
-        raise StackFailed(str(error)) from error
 
 
 def working_key(database_url: str, merchant_id: str, kept: str) -> str:

@@ -228,7 +228,6 @@ def test_every_error_that_may_reach_a_caller_has_its_place_in_the_table() -> Non
         "change_refused",
         "internal_error",
         "invalid_webhook",
-        "lease_lost",
         "reference_taken",
         "sink_unavailable",
         "version_conflict",
