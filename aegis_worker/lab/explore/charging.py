@@ -133,7 +133,7 @@ def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Itera
         min(window_s, key_ends),
         keeps_key_s,
         charged_once=able.charges_what_it_made,
-        shown_within_s=able.absence_window_s if window_s == able.absence_window_s else 0.0,
+        shown_within_s=able.absence_window_s if window_s == able.absence_window_s else None,
         hold_s=_hold_s(setup, request),
         settles=able.refunds_when_settled,
     )
@@ -144,7 +144,9 @@ def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Itera
         one = replace(one, until=window_s)
         yield Fate(f"is {LONGER_THAN_KEPT}", 1, LOST, _under_way(ledger, one), LONGER_THAN_KEPT)
     if window_s < _VERY_LATE_S:
-        one = replace(one, until=_VERY_LATE_S, shown_within_s=0.0)
+        # Where look-ups lag, they lag behind its arrival, and not behind the moment at which somebody looks for it.
+        shown_s = 0.0 if setup.look_ups == "lagging" else None
+        one = replace(one, until=_VERY_LATE_S, shown_within_s=shown_s)
         yield Fate(f"is {VERY_LATE}", 1, LOST, _under_way(ledger, one), VERY_LATE)
 
 
@@ -163,7 +165,7 @@ def _step_arrives(ledger: Ledger, late: OnItsWay) -> Ledger:
     after = _timed(after, late.hold_s, settles=late.settles)
     kept = tuple(replace(one, at=min(0.0, at)) if one.key == late.key else one for one in after.kept)
     after = replace(after, kept=kept)
-    if not late.shown_within_s:
+    if late.shown_within_s is None:
         return after
     last = after.entries[-1]
     return after.changed(last, replace(last, at=min(0.0, late.until - late.shown_within_s)))

@@ -68,7 +68,8 @@ class Kept(Struct, frozen=True):
 class OnItsWay(Struct, frozen=True):
     """A call that has left and will arrive by `until`, at a gateway that keeps its key for `keeps_key_s`, and, where
     it is `charged_once`, charges what an earlier step made. `shown_within_s`: after the
-    call left its gateway's look-ups show it; 0: so long after it arrived as any other. `arrives_at`: the
+    call left its gateway's look-ups show it; 0: so long after `until` as any other; None: so long after somebody first could
+    have seen it. `arrives_at`: the
     last moment at which it can have arrived, once it has. `hold_s`: how long what it holds is held. `settles`: its charge
     is refunded only once it is settled.
     """
@@ -82,7 +83,7 @@ class OnItsWay(Struct, frozen=True):
     of: str | None = None
     final: bool = False
     charged_once: bool = False
-    shown_within_s: float = 0.0
+    shown_within_s: float | None = None
     arrives_at: float = 0.0
     hold_s: float | None = None
     settles: bool = False
