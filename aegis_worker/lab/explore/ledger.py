@@ -69,8 +69,8 @@ class OnItsWay(Struct, frozen=True):
     """A call that has left and will arrive by `until`, at a gateway that keeps its key for `keeps_key_s`, and, where
     it is `charged_once`, charges what an earlier step made.
 
-    `shown_within_s`: so long after the call left its gateway's look-ups show it; 0: so long after `until` as any other; None:
-    so long after somebody could first have seen it. `arrives_at`: the last moment at which it can have arrived, once it has.
+    `shown_within_s`: so long after the call left it shows; 0: so long after `until` as any other; None:
+    so long after somebody first could see it. `arrives_at`: the last moment at which it can have arrived, once it has.
     `hold_s`: how long what it holds is held. `settles`: its charge is refunded only once it is settled.
     """
 
