@@ -66,20 +66,8 @@ class _Valid:
     body: dict[str, Any]
 
 
-def read_lines(
-    body: bytes,
-    owner: Owner,
-    *,
-    longest_line: int,
-    secret: str,
-    gateways: Collection[Candidate],
-    vault: Vault | None,
-    validation: Validation,
-    trail: Trail = NO_TRAIL,
-) -> list[Line]:
-    """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not, and
-    VaultUnavailable where one is paid by a card of the vault that can't be looked at now.
-    """
+def _all_read(body: bytes, longest_line: int) -> list[_Read | Line]:
+    """Each line that is not blank, or why it can't be read. Raises RequestRefused if there are none, or too many lines."""
     count = body.count(b"\n") + (not body.endswith(b"\n"))
     if count > MOST_AT_ONCE:
         raise RequestRefused(
@@ -94,6 +82,24 @@ def read_lines(
     ]
     if not read:
         raise RequestRefused("malformed_json", "The body is empty; a batch has at least one line.")
+    return read
+
+
+def read_lines(
+    body: bytes,
+    owner: Owner,
+    *,
+    longest_line: int,
+    secret: str,
+    gateways: Collection[Candidate],
+    vault: Vault | None,
+    validation: Validation,
+    trail: Trail = NO_TRAIL,
+) -> list[Line]:
+    """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not, and
+    VaultUnavailable where one is paid by a card of the vault that can't be looked at now.
+    """
+    read = _all_read(body, longest_line)
     known: frozenset[Key] = frozenset()
     if validation.asks:
         known = validation.known([_key(owner, one) for one in read if isinstance(one, _Read) and one.key])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 from msgspec import Struct, field
@@ -91,21 +91,28 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
             report.lost += 1
             return Written(set(), leased_from_s, refused=alone)
         else:
-            lost = [change for change in changes if change.job_id not in held]
-            if lost:
-                log.warning("leases lost to other workers", jobs=len(lost))
-                report.lost += len(lost)
-                hint_at_late_charges(
-                    parts,
-                    [
-                        (change.payment.id, change.answered.number, change.answered.gateway_ref)
-                        for change in lost
-                        if change.answered is not None and change.answered.status == "APPROVED"
-                    ],
-                )
-            lost_ids = {change.job_id for change in lost}
-            return Written(held, leased_from_s, lost=lost_ids, cancelled=cancelled, rebased=on_top)
+            lost = _lost(parts, changes, held, report)
+            return Written(held, leased_from_s, lost=lost, cancelled=cancelled, rebased=on_top)
     return Written(set(), clock_s(), cancelled=cancelled)
+
+
+def _lost(
+    parts: PipelineParts, changes: Sequence[Change], held: Collection[str], report: RunReport
+) -> set[str]:
+    """The jobs that other workers hold by now. A charge that was approved is hinted at, because it was not written."""
+    lost = [change for change in changes if change.job_id not in held]
+    if lost:
+        log.warning("leases lost to other workers", jobs=len(lost))
+        report.lost += len(lost)
+        hint_at_late_charges(
+            parts,
+            [
+                (change.payment.id, change.answered.number, change.answered.gateway_ref)
+                for change in lost
+                if change.answered is not None and change.answered.status == "APPROVED"
+            ],
+        )
+    return {change.job_id for change in lost}
 
 
 def _each_alone(parts: PipelineParts, changes: list[Change], report: RunReport) -> Written:

@@ -54,6 +54,37 @@ def stand(
     return commit(lambda tx: _stand(tx, parts, case, resolution, looked, id_, actor))
 
 
+def _decided(
+    connection: Connection,
+    parts: ReviewParts,
+    case: Case,
+    resolution: Resolution,
+    looked: Looked,
+    id_: str,
+    actor: str,
+) -> Decision:
+    """The decision, put in place of the one that was seen, and told in the audit log."""
+    replaced = only_seen(connection, case)
+    said = {"resolution": resolution.kind, "reason": resolution.reason, "evidence": resolution.evidence}
+    decision = decisions.put(
+        connection,
+        case.payment.id,
+        {"id": id_, **said, **named(resolution), "sends": case.sends, "actor": actor},
+        wait_s=parts.decision_wait_s,
+        look_in_s=_AGAIN_IN_S,
+    )
+    details: dict[str, Any] = {
+        **said,
+        "checked": looked.checked,
+        "gateways_say": [as_json(one) for one in looked.says],
+        "named": named(resolution),
+        "takes_effect_at": decision.takes_effect_at.isoformat(),
+        "in_place_of": told(replaced) if replaced and replaced.stands else None,
+    }
+    _tell(connection, actor, "payment.decided", decision, details)
+    return decision
+
+
 def _stand(
     connection: Connection,
     parts: ReviewParts,
@@ -70,33 +101,7 @@ def _stand(
     decision = decisions.of_payment(connection, case.payment.id)
     # Equal ids mean that this is a repeat, after a COMMIT whose answer got lost.
     if decision is None or decision.id != id_:
-        replaced = only_seen(connection, case)
-        decision = decisions.put(
-            connection,
-            case.payment.id,
-            {
-                "id": id_,
-                "resolution": resolution.kind,
-                "reason": resolution.reason,
-                "evidence": resolution.evidence,
-                **named(resolution),
-                "sends": case.sends,
-                "actor": actor,
-            },
-            wait_s=parts.decision_wait_s,
-            look_in_s=_AGAIN_IN_S,
-        )
-        details: dict[str, Any] = {
-            "resolution": resolution.kind,
-            "reason": resolution.reason,
-            "evidence": resolution.evidence,
-            "checked": looked.checked,
-            "gateways_say": [as_json(said) for said in looked.says],
-            "named": named(resolution),
-            "takes_effect_at": decision.takes_effect_at.isoformat(),
-            "in_place_of": told(replaced) if replaced and replaced.stands else None,
-        }
-        _tell(connection, actor, "payment.decided", decision, details)
+        decision = _decided(connection, parts, case, resolution, looked, id_, actor)
     note = (
         "recorded, and nothing has changed yet: it takes effect when the gateway confirms it, and without its answer"
         f" at {decision.takes_effect_at:%Y-%m-%d %H:%M:%S} UTC; `withdraw` takes it back"

@@ -51,13 +51,8 @@ class Call:
     now: float
 
 
-def new_intent(books: StripeBooks, tx: Transaction, call: Call) -> Intent:
-    """An intent that is not in the ledger yet. Raises Refused(400)."""
-    form, metadata = call.form, forms.texts(call.form, "metadata")
-    intent_id = new_id("pi")
-    currency = forms.text(form, "currency").upper()
-    if len(currency) != 3 or not currency.isalpha():
-        raise Refused(400, f"Invalid currency: {currency[:9]}", param="currency")
+def _check_methods(form: Mapping[str, Any]) -> None:
+    """Raises Refused(400) for anything but cards, said as Stripe's API of today has it."""
     if "payment_method_types" in form:
         message = "payment_method_types is no longer supported; use allowed_payment_method_types."
         raise Refused(400, message, "payment_method_types_no_longer_supported", param="payment_method_types")
@@ -66,6 +61,16 @@ def new_intent(books: StripeBooks, tx: Transaction, call: Call) -> Intent:
         raise Refused(400, message, param="statement_descriptor")
     if form.get("allowed_payment_method_types", ["card"]) != ["card"]:
         raise Refused(400, "The emulator takes cards only.", param="allowed_payment_method_types")
+
+
+def new_intent(books: StripeBooks, tx: Transaction, call: Call) -> Intent:
+    """An intent that is not in the ledger yet. Raises Refused(400)."""
+    form, metadata = call.form, forms.texts(call.form, "metadata")
+    intent_id = new_id("pi")
+    currency = forms.text(form, "currency").upper()
+    if len(currency) != 3 or not currency.isalpha():
+        raise Refused(400, f"Invalid currency: {currency[:9]}", param="currency")
+    _check_methods(form)
     capture_method = forms.one_of(form, "capture_method", _CAPTURE_METHODS)
     payment = Payment(
         id=intent_id,

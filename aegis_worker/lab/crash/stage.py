@@ -200,12 +200,8 @@ def staged(
         with stack, Sink() as sink:
             running = stack.start(stopping)
             settings = load_settings()
-            places = {name: place["url"] for name, place in running.sandboxes.items()}
             gateways = configured_gateways()
-            abilities = {name: one.capabilities for name, one in gateways.items()}
-            releasing = [name for name, can in abilities.items() if not can.several_captures]
-            whole = [name for name, can in abilities.items() if not can.partial_captures]
-            load = Load(running.api_url, running.api_key, places, releasing, whole, stopping)
+            load = _load_of(running, gateways, stopping)
             try:
                 with opened_database() as database:
                     sink.secret = create_endpoint(
@@ -231,6 +227,15 @@ def staged(
                     )
             finally:
                 load.close()
+
+
+def _load_of(running: Running, gateways: Mapping[str, PaymentGateway], stopping: threading.Event) -> Load:
+    """The load on an installation that runs, told what its gateways can't do with captures."""
+    places = {name: place["url"] for name, place in running.sandboxes.items()}
+    abilities = {name: one.capabilities for name, one in gateways.items()}
+    releasing = [name for name, can in abilities.items() if not can.several_captures]
+    whole = [name for name, can in abilities.items() if not can.partial_captures]
+    return Load(running.api_url, running.api_key, places, releasing, whole, stopping)
 
 
 def _asked(settings: Settings) -> tuple[bool, tuple[str, ...]]:

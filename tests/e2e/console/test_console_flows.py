@@ -66,12 +66,6 @@ def main(page: Page) -> str:
     return page.inner_text("main")
 
 
-def sees_soon(visit: Visit, path: str, text: str) -> Page:
-    """Load a page again and again until it says this."""
-    wait_until(lambda: text in main(visit.open(path)), SOON_S, lambda: main(visit.page))
-    return visit.page
-
-
 def log_says(visit: Visit, action: str, *texts: str) -> None:
     """Assert that the newest entry of the audit log about this action has each of the texts."""
     row = visit.open(f"/audit-log?action={action}").locator("main tbody tr").first
