@@ -42,11 +42,17 @@ class Answer:
         return str(self.body.get("code", self.status))
 
     @property
+    def errors(self) -> list[Mapping[str, Any]]:
+        """The values that were refused. Whatever answers in the API's place may have something else there."""
+        given = self.body.get("errors")
+        return [error for error in given if isinstance(error, dict)] if isinstance(given, list) else []
+
+    @property
     def reason(self) -> str:
         """The problem in one line, with the fields that are wrong."""
         fields = [
             f"{error.get('pointer') or error.get('parameter') or 'body'}: {error.get('detail')}"
-            for error in self.body.get("errors", ())
+            for error in self.errors
         ]
         return "; ".join(fields) or str(self.body.get("detail") or self.body.get("title") or self.status)
 

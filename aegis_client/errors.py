@@ -42,11 +42,12 @@ class ApiError(AegisPayError):
         self.status = answer.status
         self.problem = answer.body
         self.code = answer.code
+        self._errors = answer.errors
 
     @property
     def errors(self) -> list[Mapping[str, Any]]:
         """The values that were refused, each with its place, code and detail."""
-        return list(self.problem.get("errors", ()))
+        return list(self._errors)
 
     @property
     def is_retryable(self) -> bool:

@@ -117,9 +117,14 @@ def batch(path: str, lines: Sequence[Mapping[str, Any]], way: Way) -> Flow[list[
 
 
 def _posted(path: str, lines: Sequence[Mapping[str, Any]], way: Way) -> Flow[list[Any]]:
+    if not lines:
+        return []
     answer = yield from answered(call_with_lines(path, lines), way)
     if answer.ok:
-        return list(answer.body["data"])
+        told = answer.body.get("data")
+        if not isinstance(told, list) or len(told) != len(lines):
+            raise UnexpectedAnswer(f"{way.url} does not answer a batch like an AegisPay API")
+        return told
     if answer.status != _TOO_LARGE:
         raise refused(answer)
     if len(lines) == 1:

@@ -64,7 +64,7 @@ def verify(
         raise InvalidWebhook("webhook-timestamp is not a number of seconds")
     if abs((time.time() if now_s is None else now_s) - int(timestamp)) > tolerance_s:
         raise InvalidWebhook(f"webhook-timestamp is more than {tolerance_s:g} s away")
-    signed = b"%b.%b.%b" % (message_id.encode(), timestamp.encode(), body)
+    signed = b"%b.%b.%b" % (message_id.encode(errors="backslashreplace"), timestamp.encode(), body)
     expected = hmac.digest(_key(secret), signed, hashlib.sha256)
     for signature in signatures.split()[:_MAX_SIGNATURES]:
         version, _, encoded = signature.partition(",")

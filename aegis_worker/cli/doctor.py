@@ -38,6 +38,7 @@ from . import (
     checks_told,
     checks_unverified,
     checks_vault,
+    checks_watchers,
 )
 from .checks import Check, fail, guarded, ok, warn
 
@@ -115,6 +116,7 @@ def _all_checks() -> Iterator[Check]:
         yield from checks_vault.takers(parts.vault is not None, list(parts.gateways.values()))
         yield from checks_gateways.installed(list(parts.gateways.values()))
         yield from checks_gateways.answers(list(parts.gateways.values()))
+        yield from guarded("watchers", _BROKEN_CHECK, lambda: checks_watchers.watchers(settings.observation))
         yield from guarded("hooks", _BROKEN_CHECK, lambda: checks_hooks.hooks(parts.settings, parts.redis))
     finally:
         parts.close()

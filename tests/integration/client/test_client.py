@@ -15,6 +15,7 @@ import pytest
 from support.api_client import SUCCEEDED, Api, start_api
 from support.checkout import CHECKOUT
 from support.command_line import served
+from support.otlp_collector import an_answer_without_end
 
 from aegis_api.app import openapi_document
 from aegis_client import AsyncClient, Client, InvalidWebhook, NotAnswered, Retries, problems, webhooks
@@ -118,8 +119,24 @@ def test_an_address_where_nobody_listens_was_sent_nothing() -> None:
     assert not told.value.may_have_arrived
 
 
+def test_an_answer_that_comes_a_byte_at_a_time_takes_no_longer_than_its_time() -> None:
+    once = Retries(tries=1)
+
+    async def make(url: str) -> None:
+        async with AsyncClient(url, "k", answer_within_s=0.3, retries=once) as client:
+            await client.payments.get("pay_1")
+
+    with an_answer_without_end() as url, Client(url, "k", answer_within_s=0.3, retries=once) as client:
+        with pytest.raises(NotAnswered, match="timed out") as told:
+            client.payments.get("pay_1")
+        assert told.value.may_have_arrived
+    with an_answer_without_end() as url, pytest.raises(NotAnswered, match="timed out"):
+        asyncio.run(make(url))
+
+
 @pytest.mark.parametrize(
-    ("url", "key"), [("ftp://127.0.0.1", "k"), ("http://", "k"), ("http://127.0.0.1", ""), ("http://[::1", "k")]
+    ("url", "key"), [("ftp://127.0.0.1", "k"), ("http://", "k"), ("http://127.0.0.1", ""), ("http://[::1", "k"),
+     ("http://u:p@127.0.0.1", "k"), ("http://127.0.0.1?a=b", "k"), ("http://127.0.0.1#a", "k"), ("http://h .example", "k")]
 )  # fmt: skip
 def test_an_address_or_key_of_no_use_is_refused_at_once(url: str, key: str) -> None:
     with pytest.raises(ValueError, match=r"address|key"):
@@ -158,6 +175,8 @@ def test_a_webhook_is_believed_by_its_signature_and_time() -> None:
         webhooks.event_of(secret, headers, body + b" ")
     with pytest.raises(InvalidWebhook, match="away"):
         webhooks.event_of(secret, headers, body, now_s=now_s + 301)
+    with pytest.raises(InvalidWebhook, match="no signature matches"):
+        webhooks.event_of(secret, {**headers, "Webhook-Id": "evt_\ud800"}, body)
     with pytest.raises(InvalidWebhook, match="missing"):
         webhooks.event_of(secret, {}, body)
 

@@ -121,6 +121,17 @@ def test_a_code_of_a_later_version_is_an_api_error_all_the_same() -> None:
     assert told.value.code == "made_up_later"
 
 
+def test_a_refusal_by_something_else_in_the_apis_place_is_an_api_error_whatever_it_holds() -> None:
+    odd = Answer(400, {"code": ["x"], "errors": "none", "detail": {"a": 1}}, {})
+    peer = Peer(odd, Answer(400, {"errors": [1, {"detail": "no"}]}, {}))
+    with pytest.raises(ApiError, match="x") as told:
+        peer.run(done(PAYMENT, peer.way))
+    assert told.value.errors == []
+    with pytest.raises(ApiError, match="body: no") as told:
+        peer.run(done(PAYMENT, peer.way))
+    assert told.value.errors == [{"detail": "no"}]
+
+
 def test_what_answers_without_json_is_no_such_api() -> None:
     peer = Peer(Answer(200, {}, {}))
     with pytest.raises(UnexpectedAnswer):
@@ -146,6 +157,18 @@ def _result(outcome: str) -> Mapping[str, Any]:
     if outcome == "refused":
         return {"outcome": "refused", "problem": {"code": "validation_failed", "retryable": False}}
     return {"outcome": outcome}
+
+
+def test_a_batch_without_lines_asks_nobody() -> None:
+    peer = Peer()
+    assert peer.run(batch("/v1/payments/batches", [], peer.way)) == []
+
+
+@pytest.mark.parametrize("body", [{"data": []}, {"data": "none"}, {"object": "something else"}])
+def test_a_batch_that_is_answered_by_something_else_is_told(body: dict[str, Any]) -> None:
+    peer = Peer(Answer(200, body, {}))
+    with pytest.raises(UnexpectedAnswer):
+        peer.run(batch("/v1/payments/batches", lines(2), peer.way))
 
 
 def test_only_the_lines_that_were_told_not_now_are_posted_again() -> None:
