@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response
 
@@ -16,14 +16,21 @@ MOST_ROWS = 5000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, is_whole: bool) -> Response:
-    """A file to keep, by RFC 4180 in UTF-8. Its name says so if there are older rows than it has."""
+def as_csv(
+    name: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    is_whole: bool,
+    which: Literal["newest", "oldest"] = "newest",
+) -> Response:
+    """A file to keep, by RFC 4180 in UTF-8. If there are more rows than it has, its name says `which` these are."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
     answer = Response(written.getvalue(), content_type="text/csv; charset=utf-8; header=present")
-    called = name if is_whole else f"{name}-newest-{MOST_ROWS}"
+    called = name if is_whole else f"{name}-{which}-{MOST_ROWS}"
     answer.headers["Content-Disposition"] = f'attachment; filename="aegispay-{called}.csv"'
     return answer
 

@@ -10,10 +10,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from aegis_api.http.parts import parts
+from aegis_api.http.requests import known_form
 from aegis_worker.audit import incidents
 from aegis_worker.audit.violations import INVARIANTS
+from aegis_worker.errors import NotFound
+from aegis_worker.ids import RECONCILIATION
 from aegis_worker.persistence import audit_log
-from aegis_worker.queries.reconciliations import list_runs
+from aegis_worker.queries.reconciliations import get_run, list_runs
 from aegis_worker.queries.stuck import Thresholds, list_stuck
 from aegis_worker.views.audit_log import audit_entry_body
 from aegis_worker.views.incidents import incident_body
@@ -27,6 +30,7 @@ from .exports import MOST_ROWS, as_csv
 
 _SHOWN = 50
 _HASHES_CHECKED = 200
+_MISMATCH = ("payment_id", "we_say", "gateway", "key", "answer", "expected", "found")
 _COLUMNS = ("seq", "at", "actor", "action", "payment_id", "details", "hash")
 
 
@@ -79,6 +83,24 @@ def show_reconciliation() -> str:
         runs = list_runs(connection, limit=_SHOWN, starting_after=cursor("after"))
     body = list_body([run_body(run) for run in runs.rows], runs.next_cursor)
     return render_template("console/reconciliation.html", page=body, after=cursor("after"))
+
+
+@blueprint.route("/reconciliation/<run_id>.csv")
+def export_run(run_id: str) -> ResponseReturnValue:
+    """What differed in one run: a line for each answer of a gateway about each payment."""
+    with parts().web.database.read() as connection:
+        run = get_run(connection, known_form(run_id, RECONCILIATION))
+    if run is None:
+        raise NotFound("There is no such run of reconciliation.")
+    told = ("gateway", "key", "says", "expected", "found")
+    rows = [
+        [each["payment_id"], each["state"], *(says.get(name) for name in told)]
+        for each in run.mismatches
+        for says in each["gateways"]
+    ]
+    has_all = run.found.get("mismatches", 0) <= len(run.mismatches)
+    name = f"reconciliation-{run.id}" if has_all else f"reconciliation-{run.id}-first-{len(run.mismatches)}"
+    return as_csv(name, _MISMATCH, rows, is_whole=True)
 
 
 @blueprint.route("/audit-log.csv")

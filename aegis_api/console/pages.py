@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    analytics,
     configurations,
     entities,
     files,
@@ -24,6 +25,7 @@ from .login.pages import BLUEPRINTS as LOGIN
 
 __all__ = [
     "BLUEPRINTS",
+    "analytics",
     "configurations",
     "entities",
     "files",

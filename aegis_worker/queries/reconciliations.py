@@ -45,3 +45,9 @@ def list_runs(connection: Connection, *, limit: int, starting_after: str | None 
         limit=limit,
         starting_after=starting_after,
     )
+
+
+def get_run(connection: Connection, run_id: str) -> StoredRun | None:
+    """One run; None where there is none of this id."""
+    row = connection.execute(select(*_COLUMNS).where(reconciliation_runs.c.id == run_id)).mappings().first()
+    return None if row is None else StoredRun(**row)

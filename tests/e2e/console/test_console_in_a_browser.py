@@ -40,6 +40,8 @@ PAGES = (
     "/disputes",
     "/reconciliation",
     "/settlement",
+    "/analytics",
+    "/analytics?over=400d&group=none&merchant_id=nobody",
     "/gateways",
     "/gateways/sandbox_a/pause",
     "/routing",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from support.payments import rows
 from support.reviews import screened_as
 
 from aegis_worker.domain.screening import Action
+from aegis_worker.ids import RECONCILIATION, new_id
 from aegis_worker.projections.keep import rebuild
 
 
@@ -119,6 +121,58 @@ def test_settlement_sums_what_gateways_took_and_gave_back(api: Api) -> None:
     (row,) = table(viewer, "/settlement.csv?days=7")
     told = [row[name] for name in ("gateway", "currency", "payments", "captured", "refunded", "net")]
     assert told == ["sandbox_a", "USD", "1", "19.99", "0.00", "19.99"]
+
+
+def test_analytics_show_what_payments_came_to_by_group_and_step(api: Api) -> None:
+    shop, other, viewer = api.merchant(), api.merchant("mer_other"), signed_in(api, "viewer")
+    assert "No payments in this time." in viewer.get("/console/analytics").text
+    shop.accepted()
+    api.settle(*CHARGED)
+    shop.accepted(amount=1, currency="JPY")
+    other.accepted(amount=700)
+    rebuild(api.database, goes_on=False)
+    page = viewer.get("/console/analytics?over=24h&group=merchant").text
+    assert "1 payments charged, 0 not charged, 2 open;" in page
+    assert page.count("mer_other</th>") == 1, "in all"
+    assert "No payment of this time matches." in viewer.get("/console/analytics?merchant_id=<b>mer").text
+    found = table(viewer, "/analytics.csv?over=7d&by=hour&group=gateway&currency=usd")
+    told = [[row[name] for name in ("gateway", "currency", "charged", "amount", "captured")] for row in found]
+    assert sorted(told) == [["", "USD", "0", "7.00", "0.00"], ["sandbox_a", "USD", "1", "19.99", "19.99"]]
+    (row,) = table(viewer, "/analytics.csv?merchant_id=mer_other&group=arm")
+    assert (row["experiment"], row["arm"], row["payments"]) == ("", "", "1")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["over=9y&by=minute&group=id", "currency=%E2%82%AC", "gateway=%27%3B--", "merchant_id=" + "m" * 4000],
+)
+def test_what_analytics_do_not_know_is_no_error(api: Api, query: str) -> None:
+    viewer = signed_in(api, "viewer")
+    for path in ("/analytics", "/analytics.csv"):
+        assert viewer.get(f"/console{path}?{query}").status_code == 200, path
+
+
+A_RUN = """
+INSERT INTO reconciliation_runs (id, trigger, dry_run, since, found, fixed, mismatches, started_at, finished_at)
+VALUES (%(id)s, 'operator', true, now(), '{"mismatches": 700}', '{}', %(mismatches)s::jsonb, now(), now())
+"""
+
+
+def test_what_differed_in_a_reconciliation_is_downloaded_answer_by_answer(api: Api) -> None:
+    viewer, run_id = signed_in(api, "viewer"), new_id(RECONCILIATION)
+    wrong = {"gateway": "a", "key": "k1", "says": "Approved", "expected": "10.00 USD", "found": "=1+1"}
+    right = {"gateway": "b", "key": "k2", "says": "Absent"}
+    kept = json.dumps([{"payment_id": "pay_1", "state": "SUCCESS", "gateways": [wrong, right]}])
+    api.database.run(lambda tx: tx.exec_driver_sql(A_RUN, {"id": run_id, "mismatches": kept}))
+    path = f"/reconciliation/{run_id}.csv"
+    assert f'href="/console{path}"' in viewer.get("/console/reconciliation").text
+    first, second = table(viewer, path)
+    assert (first["we_say"], first["gateway"], first["found"]) == ("SUCCESS", "a", "'=1+1")
+    assert (second["payment_id"], second["answer"], second["found"]) == ("pay_1", "Absent", "")
+    name = viewer.get(f"/console{path}").headers["Content-Disposition"]
+    assert f"reconciliation-{run_id}-first-1.csv" in name, "a run keeps no more, and its file says so"
+    for other in (new_id(RECONCILIATION), "rec_1", "../payments"):
+        assert viewer.get(f"/console/reconciliation/{other}.csv").status_code == 404, other
 
 
 def change(browser: Browser, **fields: str) -> Any:

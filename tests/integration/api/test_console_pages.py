@@ -33,6 +33,8 @@ PAGES = (
     "/reconciliation",
     "/settlement",
     "/settlement?days=92",
+    "/analytics",
+    "/analytics?over=24h&by=hour&group=arm&currency=EUR",
     "/gateways",
     "/gateways/live",
     "/routing",
