@@ -22,6 +22,7 @@ from support.payments import (
     run_until_quiet,
     story_of,
 )
+from support.rechecks import LADDER_S, make_rechecks_due, recheck_now, rechecked
 from support.sandbox_process import API_KEY, eventually, running_sandbox
 from support.scripted_gateway import ScriptedGateway
 
@@ -31,30 +32,10 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
-from aegis_worker.hints import NoHints
 from aegis_worker.intake import request_sync
-from aegis_worker.pipeline.recheck import RecheckParts, recheck
 from aegis_worker.pipeline.run import run
 
-LADDER_S = (900.0, 3600.0, 259_200.0)
 HARD, SOFT = Declined("stolen_card", "43"), Declined("issuer_unavailable", "91")
-
-
-def make_rechecks_due(database):
-    """Let the time pass until the next recheck of every charge."""
-    due = "UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL"
-    database.run(lambda tx: tx.exec_driver_sql(due))
-
-
-def recheck_now(database, parts):
-    """Ask about what is due."""
-    return recheck(RecheckParts(database, parts.gateways, NoHints(), LADDER_S))
-
-
-def rechecked(database, parts):
-    """Let the next recheck come due and carry it out."""
-    make_rechecks_due(database)
-    return recheck_now(database, parts)
 
 
 def failed_payment(database, gateway, *others, policy="refund"):

@@ -19,28 +19,19 @@ from support.payments import (
     run_until_quiet,
     story_of,
 )
+from support.rechecks import rechecked
 from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
-from aegis_worker.hints import NoHints
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
-from aegis_worker.pipeline.recheck import RecheckParts, recheck
 from aegis_worker.pipeline.run import run
 
-LADDER_S = (900.0, 3600.0, 259_200.0)
 HARD, SOFT, LOST = Declined("stolen_card", "43"), Declined("issuer_unavailable", "91"), Unknown("reset")
 SILENT = Unknown("status is down")
-
-
-def rechecked(database: Database, parts: PipelineParts) -> dict[str, int]:
-    """Let the next recheck come due and carry it out."""
-    due = "UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL"
-    database.run(lambda tx: tx.exec_driver_sql(due))
-    return recheck(RecheckParts(database, parts.gateways, NoHints(), LADDER_S))
 
 
 def a_week_passes(database: Database) -> None:

@@ -19,6 +19,7 @@ from support.payments import (
     rows,
     story_of,
 )
+from support.rechecks import rechecked
 from support.sandbox_process import API_KEY, running_sandbox
 from support.scripted_gateway import ScriptedGateway, answering
 
@@ -28,22 +29,12 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
-from aegis_worker.hints import NoHints
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
-from aegis_worker.pipeline.recheck import RecheckParts, recheck
 from aegis_worker.pipeline.run import run
 
-LADDER_S = (900.0, 3600.0, 259_200.0)
 LOST = Unknown("reset")
-
-
-def rechecked(database: Database, parts: PipelineParts) -> dict[str, int]:
-    """Let the next recheck come due and carry it out."""
-    due = "UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL"
-    database.run(lambda tx: tx.exec_driver_sql(due))
-    return recheck(RecheckParts(database, parts.gateways, NoHints(), LADDER_S))
 
 
 def looked_at(parts: PipelineParts) -> None:

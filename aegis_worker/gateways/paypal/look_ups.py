@@ -6,6 +6,9 @@ proves nothing: it may be the wrong account's secret, or an order that was delet
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
 from msgspec.structs import replace
 
 from aegis_worker.domain.gateway_keys import parse_gateway_key
@@ -26,6 +29,8 @@ from .answers import Reader
 from .objects import Capture, Order, Refund, read_capture, read_order, read_refund, under
 from .standing import movements_of, of_capture, of_order, of_refund
 
+Moved = TypeVar("Moved", Capture, Refund)
+
 
 def found_order(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Lookup:
     """The operation's outcome by the order that was looked up by its id."""
@@ -44,28 +49,30 @@ def found_order(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Looku
 
 def found_capture(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Lookup:
     """The outcome of a capture that was looked up by its own id."""
-    try:
-        if answer.status != 200:
-            return unusable(answer)
-        capture = read_capture(parsed(answer.body))
-    except Unreadable as problem:
-        return unexpected(problem)
-    if capture.id != query.own_ref:
-        return about_another(f"it shows {capture.id}, asked was about {query.own_ref}")
-    return reader.stranger(query.expected, query.operation, capture.shown()) or of_capture(capture)
+    return _found_own(query, answer, reader, read_capture, of_capture)
 
 
 def found_refund(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Lookup:
     """The outcome of a refund that was looked up by its own id."""
+    return _found_own(query, answer, reader, read_refund, of_refund)
+
+
+def _found_own(
+    query: StatusQuery,
+    answer: HttpAnswer,
+    reader: Reader,
+    read: Callable[[Mapping[str, Any]], Moved],
+    outcome_of: Callable[[Moved], Lookup],
+) -> Lookup:
     try:
         if answer.status != 200:
             return unusable(answer)
-        refund = read_refund(parsed(answer.body))
+        found = read(parsed(answer.body))
     except Unreadable as problem:
         return unexpected(problem)
-    if refund.id != query.own_ref:
-        return about_another(f"it shows {refund.id}, asked was about {query.own_ref}")
-    return reader.stranger(query.expected, query.operation, refund.shown()) or of_refund(refund)
+    if found.id != query.own_ref:
+        return about_another(f"it shows {found.id}, asked was about {query.own_ref}")
+    return reader.stranger(query.expected, query.operation, found.shown()) or outcome_of(found)
 
 
 def _stranger(query: StatusQuery, order: Order, reader: Reader) -> Unknown | None:
