@@ -26,7 +26,7 @@ def test_a_hold_and_its_final_capture_of_a_part(till: Till) -> None:
     assert isinstance(till.ask(captured), Approved)
     charge = till.ask(held)
     assert isinstance(charge, Approved)
-    assert (charge.captured, charge.captured_minor) == (True, 500)
+    assert (charge.captured, charge.captured_minor, charge.gateway_ref) == (True, 500, held.ref)
     assert [(row["status"], row["captured"]) for row in till.booked(held)] == [("succeeded", 500)]
 
 
@@ -37,7 +37,7 @@ def test_a_hold_and_its_capture_of_all(till: Till) -> None:
     assert isinstance(till.ask(captured), Approved)
     charge = till.ask(held)
     assert isinstance(charge, Approved)
-    assert (charge.captured, charge.captured_minor) == (True, 1999)
+    assert (charge.captured, charge.captured_minor, charge.gateway_ref) == (True, 1999, held.ref)
     assert [(row["status"], row["captured"]) for row in till.booked(held)] == [("succeeded", 1999)]
 
 
@@ -121,7 +121,7 @@ def test_a_refund_of_all(till: Till) -> None:
     assert isinstance(till.ask(refund), Approved)
     charge = till.ask(paid)
     assert isinstance(charge, Approved)
-    assert charge.given_back
+    assert (charge.given_back, charge.gateway_ref) == (True, paid.ref)
 
 
 def test_refunds_of_parts_and_no_more_than_there_is(till: Till) -> None:
@@ -132,7 +132,7 @@ def test_refunds_of_parts_and_no_more_than_there_is(till: Till) -> None:
     assert isinstance(till.order(_REFUND, paid, 1000, number=3).outcome, Declined)
     charge = till.ask(paid)
     assert isinstance(charge, Approved)
-    assert charge.refunded_minor == 1000
+    assert (charge.refunded_minor, charge.gateway_ref) == (1000, paid.ref)
 
 
 def test_a_refund_whose_answer_was_lost(till: Till) -> None:
