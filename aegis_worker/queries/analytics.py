@@ -5,7 +5,7 @@ Sums never cross currencies, so every row is of one currency.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -128,30 +128,30 @@ def _parts(asked: Asked) -> tuple[str, dict[str, Any]]:
     only = {**asked.only, **(asked.owner._asdict() if asked.owner else {})}
     values = {f"only_{name}": value for name, value in only.items()}
     parts = []
-    for number, stretch in enumerate(
-        stretches_of(asked.since, asked.until, by_hour=asked.interval == "hour")
-    ):
-        part = _part(
-            stretch, f"{number}", asked.interval, is_of_all="merchant_id" not in {*only, *asked.groups}
-        )
-        parts.append(f"{part} {' '.join(f'AND {name} = %(only_{name})s' for name in only)}")
+    by_hour = asked.interval == "hour"
+    for number, stretch in enumerate(stretches_of(asked.since, asked.until, by_hour=by_hour)):
+        parts.append(_part(asked, stretch, number, only))
         values |= {f"since_{number}": stretch.since, f"until_{number}": stretch.until}
     return " UNION ALL ".join(parts), values
 
 
-def _part(stretch: Stretch, number: str, interval: Interval, *, is_of_all: bool) -> str:
-    if is_of_all:
-        source, begins, whose = "payment_totals", "at", f"kind = '{stretch.step}' AND merchant_id = ''"
+def _part(asked: Asked, stretch: Stretch, number: int, only: Iterable[str]) -> str:
+    source, begins, amount = "payment_totals", "at", "{0}"
+    if "merchant_id" not in {*only, *asked.groups}:
+        conditions = [f"kind = '{stretch.step}'", "merchant_id = ''"]
     elif stretch.step == "day":
-        source, begins, whose = "payment_totals", "at", "kind = 'merchant_day'"
+        conditions = ["kind = 'merchant_day'"]
     else:
-        source, begins, whose = "payment_summaries", "hour", "true"
-    step_at = {"hour": begins, "day": f"date_trunc('day', {begins}, 'UTC')", "all": "NULL::timestamptz"}
-    before = "" if stretch.until is None else f"AND {begins} < %(until_{number})s"
-    return f"""
-        SELECT {step_at[interval]} AS step_at, {", ".join(OPERATORS_GROUPS)}, currency, payments, {", ".join(_AMOUNTS)}
-        FROM {source} WHERE {whose} AND {begins} >= %(since_{number})s {before}
-    """
+        source, begins, amount, conditions = "payment_summaries", "hour", "{0}::bigint AS {0}", []
+    conditions.append(f"{begins} >= %(since_{number})s")
+    if stretch.until is not None:
+        conditions.append(f"{begins} < %(until_{number})s")
+    conditions += [f"{name} = %(only_{name})s" for name in only]
+    by_day = begins if stretch.step == "day" else f"date_trunc('day', {begins}, 'UTC')"
+    at = {"hour": begins, "day": by_day, "all": "NULL::timestamptz"}[asked.interval]
+    groups = dict.fromkeys(("state", *asked.groups))
+    columns = [f"{at} AS step_at", *groups, "currency", "payments", *map(amount.format, _AMOUNTS)]
+    return f"SELECT {', '.join(columns)} FROM {source} WHERE {' AND '.join(conditions)}"
 
 
 def customer_sums(connection: Connection, owner: Owner, customer_id: str) -> Sequence[CustomerSum]:

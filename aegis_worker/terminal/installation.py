@@ -7,6 +7,7 @@ import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from sqlalchemy.exc import ProgrammingError
 
@@ -24,12 +25,15 @@ _ANOTHER_VERSION = {"42703", "42883"}
 
 
 @contextmanager
-def opened_database(*, any_schema: bool = False) -> Iterator[Database]:
+def opened_database(*, any_schema: bool = False, longest_s: float = 0.0) -> Iterator[Database]:
     """The database of the settings, with a schema that this code can work with unless `any_schema` will do.
+
+    A statement may take `longest_s` seconds, or as long as the settings say where that is longer.
 
     Raises ConfigurationError, DatabaseUnavailable, or OperatorError, of which SchemaUnfit is one.
     """
     settings = load_settings()
+    settings = replace(settings, statement_timeout_s=max(longest_s, settings.statement_timeout_s))
     configure_logs("WARNING")
     database = Database.connect(settings, application="cli", pool_size=2)
     try:

@@ -59,7 +59,8 @@ payment_summaries = Table(
     *(Column(name, Numeric, nullable=False) for name in SUMS),
 )
 
-# Of the hour or the day that begins `at`, of all merchants ('') or of one. Triggers of the summaries keep them.
+# Of the hour or the day that begins `at`, of all merchants ('') or of one. Triggers of the summaries keep them. 64 bits hold
+# 92 million of the largest payments in a day of one gateway, and PostgreSQL adds them up faster than NUMERIC.
 payment_totals = Table(
     "payment_totals",
     metadata,
@@ -68,7 +69,7 @@ payment_totals = Table(
     Column("at", TIME, primary_key=True),
     *(Column(name, Text, primary_key=True) for name in KEYS if name not in {"merchant_id", "hour"}),
     Column("payments", BigInteger, nullable=False),
-    *(Column(name, Numeric, nullable=False) for name in SUMS),
+    *(Column(name, BigInteger, nullable=False) for name in SUMS),
     CheckConstraint("kind IN ('hour', 'day', 'merchant_day')", name="kind_known"),
     Index("payment_totals_by_time", "at", postgresql_where=text("kind = 'merchant_day'")),
 )

@@ -59,6 +59,8 @@ def test_payments_are_summed_as_they_stand_now_and_of_this_merchant_alone(api: A
     (whole,) = analytics(shop)["data"]
     assert (whole["payments"], whole["charged"], whole["open"], whole["success_rate"]) == (2, 1, 1, 1.0)
     assert analytics(shop, "?state=FAILURE")["data"] == []
+    twice = analytics(shop, "?group_by=state,state&interval=day")["data"]
+    assert [(row["state"], row["payments"]) for row in twice] == [("OPEN", 1), ("SUCCESS", 1)]
 
 
 def test_operators_see_what_all_merchants_payments_came_to(api: Api, shop: Merchant) -> None:

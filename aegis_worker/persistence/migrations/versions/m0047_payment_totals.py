@@ -28,10 +28,10 @@ CREATE TABLE payment_totals (
     arm TEXT NOT NULL,
     state TEXT NOT NULL,
     payments BIGINT NOT NULL,
-    amount_minor NUMERIC NOT NULL,
-    captured_minor NUMERIC NOT NULL,
-    refunded_minor NUMERIC NOT NULL,
-    charged_back_minor NUMERIC NOT NULL,
+    amount_minor BIGINT NOT NULL,
+    captured_minor BIGINT NOT NULL,
+    refunded_minor BIGINT NOT NULL,
+    charged_back_minor BIGINT NOT NULL,
     PRIMARY KEY (kind, merchant_id, at, mode, gateway, method, currency, experiment, arm, state),
     CONSTRAINT kind_known CHECK (kind IN ('hour', 'day', 'merchant_day'))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
