@@ -59,8 +59,8 @@ payment_summaries = Table(
     *(Column(name, Numeric, nullable=False) for name in SUMS),
 )
 
-# Of the hour or the day that begins `at`, of all merchants ('') or of one. Triggers of the summaries keep them. 64 bits hold
-# 92 million of the largest payments in a day of one gateway, and PostgreSQL adds them up faster than NUMERIC.
+# Of the hour or the day that begins `at`, of all merchants ('') or of one. Triggers of the summaries keep them. 64 bits
+# hold 92 million of the largest payments in a day of one gateway, and PostgreSQL adds them up faster than NUMERIC.
 payment_totals = Table(
     "payment_totals",
     metadata,
