@@ -18,6 +18,8 @@ from .errors import InvalidWebhook
 
 _PREFIX = "whsec_"
 _MAX_SIGNATURES = 10
+# The least that Standard Webhooks asks for.
+_LEAST_KEY_BYTES = 24
 
 
 def event_of(
@@ -37,7 +39,7 @@ def event_of(
     verify(secret, headers, body, tolerance_s=tolerance_s, now_s=now_s)
     try:
         event = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidWebhook("the body is no JSON") from error
     if not isinstance(event, dict):
         raise InvalidWebhook("the body is no JSON object")
@@ -62,7 +64,8 @@ def verify(
         raise InvalidWebhook(f"header {error.args[0]} is missing") from error
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
         raise InvalidWebhook("webhook-timestamp is not a number of seconds")
-    if abs((time.time() if now_s is None else now_s) - int(timestamp)) > tolerance_s:
+    away_s = abs((time.time() if now_s is None else now_s) - int(timestamp))
+    if not away_s <= tolerance_s:  # nor if it is NaN
         raise InvalidWebhook(f"webhook-timestamp is more than {tolerance_s:g} s away")
     signed = b"%b.%b.%b" % (message_id.encode(errors="backslashreplace"), timestamp.encode(), body)
     expected = hmac.digest(_key(secret), signed, hashlib.sha256)
@@ -76,7 +79,10 @@ def verify(
 def _key(secret: str) -> bytes:
     if not secret.startswith(_PREFIX):
         raise ValueError("a webhook secret starts with whsec_")
-    return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    if len(key) < _LEAST_KEY_BYTES:
+        raise ValueError("a webhook secret has at least 24 bytes")  # anybody could sign with an empty one
+    return key
 
 
 def _decoded(signature: str) -> bytes:

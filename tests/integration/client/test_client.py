@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -177,6 +178,15 @@ def test_a_webhook_is_believed_by_its_signature_and_time() -> None:
         webhooks.event_of(secret, headers, body, now_s=now_s + 301)
     with pytest.raises(InvalidWebhook, match="no signature matches"):
         webhooks.event_of(secret, {**headers, "Webhook-Id": "evt_\ud800"}, body)
+    with pytest.raises(InvalidWebhook, match="away"):
+        webhooks.event_of(secret, headers, body, now_s=now_s + 301, tolerance_s=math.nan)
+    deep = b"[" * 100_000
+    signed = {**headers, "Webhook-Signature": sign(secret, "evt_1", now_s, deep)}
+    with pytest.raises(InvalidWebhook, match="no JSON"):
+        webhooks.event_of(secret, signed, deep)
+    for useless in ("whsec_", "whsec_YWJj", "whsec_@", "s" * 40):
+        with pytest.raises(ValueError, match=r"secret|base64"):
+            webhooks.event_of(useless, headers, body)
     with pytest.raises(InvalidWebhook, match="missing"):
         webhooks.event_of(secret, {}, body)
 
