@@ -10,6 +10,9 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 
 Ask = Literal["nothing", "go_on", "retry", "delay", "other_gateway", "refund", "review", "cancel"]
 
+HEARD = "hooks"
+"""Under which name an attempt's decision keeps what hooks said of its call beforehand that changed nothing."""
+
 LONGEST_DELAY_S = 3600.0
 """The longest that a hook may put off what is next, in seconds."""
 
@@ -21,7 +24,8 @@ class Wish(Struct, frozen=True, omit_defaults=True):
     """What one hook asks for. `source`: which, such as `hook our_shop:on_error`.
 
     `refused`: why the core does not do it; None where it does, or where nothing was judged yet. `failed`: why the hook gave
-    no answer; `ask` is then that of its failure policy. `reason` and `failed` hold no personal data.
+    no answer; `ask` is then that of its failure policy. `reason` and `failed` hold no personal data. `in_doubt`: it was
+    asked for while the call was in doubt, and is moot once that is over.
     """
 
     source: str
@@ -31,6 +35,7 @@ class Wish(Struct, frozen=True, omit_defaults=True):
     gateway: str | None = None
     failed: str | None = None
     refused: str | None = None
+    in_doubt: bool = False
 
     @property
     def because(self) -> str:
@@ -49,6 +54,11 @@ def granted(wishes: Iterable[Wish]) -> Wish | None:
     return next(
         (wish for wish in wishes if wish.refused is None and wish.ask not in ("nothing", "go_on")), None
     )
+
+
+def standing(wishes: Iterable[Wish]) -> Wish | None:
+    """The one that holds after a refusal, whoever takes the payment up; None where none does."""
+    return granted(wish for wish in wishes if not wish.in_doubt)
 
 
 def wishes_from(kept: Any) -> tuple[Wish, ...]:

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import to_builtins
-
 from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.confirms import deciding_last
 from aegis_worker.domain.moments import readable
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.transitions import LEADS_TO, OF_DISPUTES, EventType, State
-from aegis_worker.domain.wishes import Wish
 
 from .case_file import CaseFile
-from .history import StoredAttempt, StoredEvent
+from .choices import Decision, decisions_of
 from .outlook import Next, outlook
-from .sentences import called, finding_in_words, in_hop, of_attempt, of_event
-from .wording import duration
+from .sentences import called, in_hop, of_attempt, of_event
+from .wording import duration, words
 
 _REFUSED = (AttemptStatus.NOT_SENT, AttemptStatus.DECLINED)
 
@@ -32,19 +29,6 @@ class Evidence:
     at: datetime
     source: Literal["call", "answer", "look_up", "person"]
     what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One choice that was made: where to send the payment, or to try it again, what a hook or rule said of it before its
-    first attempt (`screening`), or asked for after one that went wrong (`hook`). `facts` are the grounds for it.
-    """
-
-    at: datetime
-    kind: Literal["screening", "route", "retry", "hook"]
-    what: str
-    why: str
-    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +50,7 @@ def explain(case: CaseFile) -> Explanation:
         why=_why(case),
         certainty_because=_certainty_because(case),
         evidence=_evidence(case),
-        decisions=_decisions(case),
+        decisions=decisions_of(case),
         next=outlook(case),
     )
 
@@ -174,76 +158,6 @@ def _took(latency_ms: float) -> str:
     return f"{latency_ms:.0f} ms" if latency_ms < 1000 else duration(latency_ms / 1000)
 
 
-def _decisions(case: CaseFile) -> list[Decision]:
-    """What was said before the first hop, then the hops, what hooks asked for after them, and the retries that led to the
-    next. A retry and its hop may be written at once, so times don't order them.
-    """
-    retries = [_retry(event) for event in case.events if event.type is EventType.RETRY_ATTEMPTED]
-    made = [said for event in case.events if event.type is EventType.SCREENED for said in _screened(event)]
-    hops: set[int] = set()
-    for stored in case.attempts:
-        number, decision = stored.attempt.number, stored.decision or {}
-        if number not in hops and "candidates" in decision:
-            if hops and retries:
-                made.append(retries.pop(0))
-            hops.add(number)
-            made.append(_hop(stored, decision))
-        made.extend(_wish(stored, wish) for wish in stored.attempt.outcome.wishes)
-    return made + retries
-
-
-def _screened(event: StoredEvent) -> list[Decision]:
-    """What each hook and rule said, in the order in which they were asked; to merchants only what holds."""
-    screening = event.data["screening"]
-    if "findings" not in screening:
-        action = _words(screening["action"])
-        return [Decision(event.at, "screening", action, "screened before the first attempt", screening)]
-    return [
-        Decision(event.at, "screening", finding_in_words(found), _why_found(found), found)
-        for found in screening["findings"]
-    ]
-
-
-def _why_found(found: Mapping[str, Any]) -> str:
-    why = found.get("failed") or found.get("reason") or "nothing against it"
-    return why if found.get("score") is None else f"{why} (score {found['score']})"
-
-
-def _wish(stored: StoredAttempt, wish: Wish) -> Decision:
-    at, asked = stored.answered_at or stored.sent_at, _words(wish.ask)
-    if wish.ask == "nothing":
-        what = f"{wish.source} gave no answer"
-        return Decision(at, "hook", what, str(wish.failed), to_builtins(wish))
-    why = "done" if wish.refused is None else f"refused: {wish.refused}"
-    return Decision(at, "hook", f"{wish.source} asks for {asked}", why, to_builtins(wish))
-
-
-def _hop(stored: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
-    left_out = "; ".join(f"{name} {why}" for name, why in (decision.get("left_out") or {}).items())
-    scores = decision.get("scores") or {}
-    looked_at = ", ".join(
-        f"{name} ({', '.join(f'{part} {value:g}' for part, value in _score_first(scores[name]))})"
-        for name in decision.get("candidates") or []
-        if name in scores
-    )
-    why = str(decision.get("because", ""))
-    why += f" (routing version {decision['version']})" if decision.get("version") else ""
-    why += f"; looked at: {looked_at}" if looked_at else ""
-    why += f"; left out: {left_out}" if left_out else ""
-    what = f"sent to {stored.attempt.gateway} (attempt {stored.attempt.number})"
-    return Decision(stored.sent_at, "route", what, why, decision)
-
-
-def _score_first(parts: Mapping[str, float]) -> list[tuple[str, float]]:
-    return sorted(parts.items(), key=lambda part: (part[0] != "score", part[0]))
-
-
-def _retry(event: StoredEvent) -> Decision:
-    data = event.data
-    why = f"{data.get('from')} did not charge: {data.get('reason')}"
-    return Decision(event.at, "retry", f"to try {data.get('to')}", why, data)
-
-
 def _other_entry(details: Mapping[str, Any]) -> str:
     return "a person did something"
 
@@ -252,28 +166,24 @@ def _other_entry(details: Mapping[str, Any]) -> str:
 _TOOK_EFFECT: dict[str, str] = {"after_wait": ", after its wait", "forced": ", by force"}
 _OF_ENTRY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "payment.resolved": lambda details: (
-        f"a person decided: {_words(details.get('resolution'))}"
-        + (f" (the gateway: {_words(details['checked'])})" if details.get("checked") else "")
+        f"a person decided: {words(details.get('resolution'))}"
+        + (f" (the gateway: {words(details['checked'])})" if details.get("checked") else "")
         + _TOOK_EFFECT.get(str(details.get("took_effect")), "")
     ),
     "payment.rebuilt": lambda details: "a person had it rebuilt from its events",
     "payment.decided": lambda details: (
-        f"a person decided: {_words(details['resolution'])}; it waits for the gateway to confirm it"
+        f"a person decided: {words(details['resolution'])}; it waits for the gateway to confirm it"
     ),
     "payment.decision_withdrawn": lambda details: (
-        f"a person took the decision back: {_words(details['withdrawn']['resolution'])}"
+        f"a person took the decision back: {words(details['withdrawn']['resolution'])}"
     ),
     "payment.decision_refused": lambda details: (
-        f"the gateway contradicted the decision, which was refused: {_words(details['refused']['resolution'])}"
+        f"the gateway contradicted the decision, which was refused: {words(details['refused']['resolution'])}"
     ),
     "payment.decision_overtaken": lambda details: (
-        f"it was settled without the decision: {_words(details['overtaken']['resolution'])}"
+        f"it was settled without the decision: {words(details['overtaken']['resolution'])}"
     ),
 }
-
-
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")
 
 
 def _times(count: int) -> str:

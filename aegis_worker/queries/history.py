@@ -15,7 +15,7 @@ from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.screening import for_merchants
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.domain.wishes import without_hooks_words
+from aegis_worker.domain.wishes import HEARD, without_hooks_words
 from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
 from aegis_worker.persistence.tables.payments import attempts, payment_events, payments
 
@@ -91,10 +91,12 @@ def list_attempts(
 
 
 def _told(stored: StoredAttempt) -> StoredAttempt:
-    because = (stored.decision or {}).get("because")
-    if not isinstance(because, str):
+    if stored.decision is None:
         return stored
-    return replace(stored, decision={**(stored.decision or {}), "because": without_hooks_words(because)})
+    decision = {name: value for name, value in stored.decision.items() if name != HEARD}
+    if isinstance(because := decision.get("because"), str):
+        decision["because"] = without_hooks_words(because)
+    return replace(stored, decision=decision)
 
 
 def attempts_of(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, Sequence[StoredAttempt]]:

@@ -26,3 +26,8 @@ def duration(seconds: float | None) -> str:
             rest = whole % size // smaller
             return f"{whole // size} {unit}" + (f" {rest} {small_unit}" if rest else "")
     return f"{whole} s"
+
+
+def words(name: object) -> str:
+    """A name of ours, such as `other_gateway`, in words."""
+    return str(name).replace("_", " ")

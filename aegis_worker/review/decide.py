@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.cards import code_gone_at
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
@@ -17,6 +19,7 @@ from aegis_worker.domain.payment import Fact, failed
 from aegis_worker.domain.screening import approved as approved_in_review
 from aegis_worker.domain.screening import rejected, screening_of
 from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.domain.wishes import standing
 from aegis_worker.errors import ResolutionRefused
 from aegis_worker.pipeline.operations.charge.facts import approved
 
@@ -31,6 +34,7 @@ _HOW: dict[Checked, str] = {
     "nothing_sent": "an operator decided; nothing was ever sent",
 }
 OPERATOR = "operator"
+_REFUSED = (AttemptStatus.DECLINED, AttemptStatus.NOT_SENT)
 _UNHEARD: tuple[Checked, ...] = ("unanswered", "too_early")
 
 
@@ -177,10 +181,37 @@ def reject() -> Decided:
     )
 
 
-def ask_again() -> Decided:
-    """Ask the gateway once more, at once. Its answer is then treated like any other."""
+def ask_again(case: Case) -> Decided:
+    """Ask the gateway once more, at once. Its answer is then treated like any other.
+
+    Where an error hook wanted a person after a call that was refused, nothing is in doubt, and the payment goes on.
+    """
     job = JobChange("waiting", "verify", run_in_s=0.0, reason="an operator had it asked again")
+    let_go = _let_go_on(case)
+    if let_go is not None:
+        return Decided(
+            [], job, "the hook's review is over: the payment goes on as if it had not asked", let_go
+        )
     return Decided([], job, "the gateway is asked once more, now; without an answer it comes back for review")
+
+
+def _let_go_on(case: Case) -> AnswerAttempt | None:
+    """The refused call with the hook's wish for a person done with; None where no such wish holds."""
+    latest = case.calls[-1] if case.calls else None
+    wish = standing(latest.outcome.wishes) if latest is not None else None
+    if latest is None or wish is None or wish.ask != "review" or latest.status not in _REFUSED:
+        return None
+    over = tuple(
+        replace(one, refused="a person let the payment go on") if one is wish else one
+        for one in latest.outcome.wishes
+    )
+    return AnswerAttempt(
+        latest.operation,
+        latest.number,
+        latest.gateway,
+        latest.status,
+        outcome=replace(latest.outcome, wishes=over),
+    )
 
 
 def closed(kind: Kind, how: Checked) -> Decided:

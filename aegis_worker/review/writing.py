@@ -123,7 +123,7 @@ def outcome_of(
     if resolution.kind == "reject":
         return decide.reject()
     if looked is None:
-        return decide.ask_again()
+        return decide.ask_again(case)
     if resolution.kind == "succeeded":
         return orders.succeeded(case, looked.says, looked.checked, resolution.gateway_ref)
     if resolution.kind == "failed":

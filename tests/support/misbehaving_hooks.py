@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,19 @@ def _circle() -> dict[str, Any]:
     return circle
 
 
+def _stop_once_it_has_answered() -> None:
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGSTOP)).start()
+
+
+def _end_behind_a_child_that_stays() -> None:
+    """The child holds what its parent's end would be seen by."""
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(5)
+        os._exit(0)
+    threading.Timer(0.1, os._exit, (1,)).start()
+
+
 def _keyboard_interrupt() -> None:
     raise KeyboardInterrupt
 
@@ -40,6 +54,8 @@ _DOES: dict[str, Callable[[], Any]] = {
     "sleep": lambda: time.sleep(LONG_S),
     "swallow signals": _swallow,
     "fork": lambda: os.fork() and None,
+    "stop once it has answered": _stop_once_it_has_answered,
+    "end behind a child that stays": _end_behind_a_child_that_stays,
     "end": lambda: os._exit(3),
     "crash": lambda: ctypes.string_at(0),
     "close all files": lambda: os.closerange(3, 300),

@@ -13,7 +13,7 @@ from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.screening import Action, Finding, Screening, screening_of
 from aegis_worker.domain.transitions import State
-from aegis_worker.domain.wishes import LONGEST_DELAY_S, Wish
+from aegis_worker.domain.wishes import HEARD, LONGEST_DELAY_S, Wish, wishes_to_json
 
 from ..work import Policy, Rest, Send, Settled, Step, Work
 from .charge.plan import first_step, goes_nowhere_yet
@@ -24,6 +24,7 @@ from .steps import review
 ERRORS = frozenset({AttemptStatus.DECLINED, AttemptStatus.NOT_SENT, AttemptStatus.UNKNOWN})
 # How long a call is put off by a hook that does not say how long.
 _USUAL_DELAY_S = 30.0
+_PUT_OFF_FOR_LONG = "it has waited for as long as a payment waits for a gateway"
 
 
 def may_be_screened(job: ClaimedJob) -> bool:
@@ -69,10 +70,23 @@ def heeded_before(work: Work, step: Send, wishes: Sequence[Wish], policy: Policy
     for wish in wishes:
         if wish.ask == "review":
             return _to_a_person(work, step, wish, policy)
+    heard: list[Wish] = []
     for wish in wishes:
-        if wish.ask == "delay" and (rest := _put_off(work, wish, policy)) is not None:
-            return work, rest
-    return work, step
+        if wish.ask == "delay":
+            if (rest := _put_off(work, wish, policy)) is not None:
+                return work, rest
+            heard.append(replace(wish, refused=_PUT_OFF_FOR_LONG))
+        elif wish.failed is not None:
+            heard.append(wish)
+    return work, _noting(step, heard)
+
+
+def _noting(step: Send, heard: Sequence[Wish]) -> Send:
+    """The call with what hooks said of it that changed nothing, so that whoever asks why finds it."""
+    if not heard:
+        return step
+    decision = {**step.opened.decision, HEARD: wishes_to_json(heard)}
+    return replace(step, opened=replace(step.opened, decision=decision))
 
 
 def _to_a_person(work: Work, step: Send, wish: Wish, policy: Policy) -> tuple[Work, Step]:

@@ -19,7 +19,10 @@ from support.sandbox_process import eventually
 
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.hooks import FraudAnswer, GatewayFacts, Point, Routing, Said
+from aegis_worker.hooks.config import PoolConfig
 from aegis_worker.hooks.pool import HookPool
+
+_OUT_OF_ACTION = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,21 @@ def test_twenty_hooks_that_hang_hold_up_no_hook_of_another_point() -> None:
     assert [one.failed for one in routed] == [None] * 20
     assert {len(said) for said in answers} == {20}
     assert all(one.failed for said in answers for one in said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("does", ["stop once it has answered", "end behind a child that stays"])
+def test_a_payment_that_is_sent_to_a_process_which_begins_with_nothing_is_asked_about_elsewhere(
+    does: str,
+) -> None:
+    before = set(psutil.Process().children())
+    with pool_of(MISBEHAVING, processes=1) as pool:
+        said_of(pool)
+        (loader,) = set(psutil.Process().children()) - before
+        (process,) = loader.children()
+        assert said_of(pool, do=does)[MISBEHAVING].failed is None
+        assert eventually(lambda: process.status() in _OUT_OF_ACTION, within_s=10)
+        assert said_of(pool, within_s=PoolConfig().most_within_ms / 1000)[MISBEHAVING].failed is None
 
 
 def test_a_payment_that_others_are_before_is_told_so_and_its_hook_is_not_blamed() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.orders import CAPTURE, ordering
 from support.payments import (
+    POLICY,
     accept_one,
     attempts_of,
     end_leases,
@@ -18,23 +20,28 @@ from support.payments import (
     payment_of,
     pipeline,
     rows,
+    run_until_quiet,
     story_of,
 )
 from support.screening import OurHooks, ScriptedRules
 from support.scripted_gateway import ScriptedGateway, answering
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.screening import Action, Finding, screening_of
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.hooks import BeforeAnswer, Enrichment, ErrorAnswer, FraudAnswer, Point
+from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.stage import Stage
 from aegis_worker.queries.case_file import read_case_file
 from aegis_worker.queries.explain import explain
+from aegis_worker.queries.history import list_attempts
+from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
 from aegis_worker.rules.screen import NO_RULES
 
 SOFT = Declined("issuer_unavailable", "91", "no answer from the bank")
@@ -300,6 +307,63 @@ def test_after_a_soft_decline_a_hook_gets_what_would_be_safe_without_it(
     assert (wish["source"], wish["ask"], wish.get("refused")) == ("hook our_shop:on_error", asks.ask, refused)
 
 
+def test_a_review_that_a_hook_was_granted_stays_with_a_person_whoever_has_the_gateway_asked(
+    database: Database,
+) -> None:
+    hooks = OurHooks(on_error=lambda context: ErrorAnswer("review", reason="call the bank"))
+    a, b = ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    parts = shop(database, hooks, None, a, b)
+    run(parts, "payments")
+    database.run(lambda connection: ask_now(connection, payment_id))
+    run_until_quiet(parts)
+    job = job_of(database, payment_id)
+    assert (job["status"], job["reason"]) == (
+        "review",
+        "hook our_shop:on_error asks for it: call the bank",
+    )
+    assert [attempt["gateway"] for attempt in attempts_of(database, payment_id)] == ["a"]
+
+
+def test_a_review_that_a_hook_was_granted_after_a_refusal_is_over_when_a_person_lets_the_payment_go_on(
+    database: Database,
+) -> None:
+    asks = OurHooks(
+        on_error=lambda context: (
+            ErrorAnswer("review", reason="call the bank") if context.gateway == "a" else None
+        )
+    )
+    a, b = ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    parts = shop(database, asks, None, a, b)
+    run(parts, "payments")
+    people = ReviewParts(database, dict, lambda queue: None, 900.0)
+    decided = resolve(
+        people, payment_id, Resolution("ask_again", "the bank says try elsewhere"), actor="cli:ann"
+    )
+    assert decided.note == "the hook's review is over: the payment goes on as if it had not asked"
+    run_until_quiet(parts)
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    first, second = attempts_of(database, payment_id)
+    assert (first["status"], second["gateway"]) == ("DECLINED", "b")
+    assert first["outcome"]["wishes"][0]["refused"] == "a person let the payment go on"
+
+
+def test_a_review_that_was_asked_for_in_doubt_is_over_with_the_doubt(database: Database) -> None:
+    hooks = OurHooks(on_error=lambda context: ErrorAnswer("review") if context.outcome == "unknown" else None)
+    a = ScriptedGateway("a", answering(Unknown("read timeout")))
+    a.look_up = lambda query: SOFT
+    b = ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    parts = shop(database, hooks, None, a, b)
+    run(parts, "payments")
+    assert job_of(database, payment_id)["status"] == "review"
+    database.run(lambda connection: ask_now(connection, payment_id))
+    run_until_quiet(parts)
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert [attempt["gateway"] for attempt in attempts_of(database, payment_id)] == ["a", "b"]
+
+
 def test_a_retry_that_was_granted_is_made_at_the_same_gateway_once_its_time_has_come(
     database: Database,
 ) -> None:
@@ -368,6 +432,51 @@ def test_explain_names_what_each_hook_and_rule_decided_and_what_the_error_hook_a
         ("retry", "to try b"),
         ("route", "sent to b (attempt 2)"),
     ]
+
+
+def test_explain_says_why_a_hook_before_a_call_gave_no_answer_and_which_of_its_delays_was_too_much(
+    database: Database,
+) -> None:
+    def fails_once_and_delays(context: Any) -> BeforeAnswer:
+        if context.gateway == "a":
+            raise KeyError(context.payment.id)
+        return BeforeAnswer("delay", reason="later")
+
+    hooks = OurHooks(before_operation=fails_once_and_delays)
+    a, b = ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    run_until_quiet(shop(database, hooks, None, a, b, policy=replace(POLICY, route_wait_s=0)))
+    assert decided(database, payment_id) == [
+        ("route", "sent to a (attempt 1)"),
+        ("hook", "hook our_shop:before_operation gave no answer"),
+        ("retry", "to try b"),
+        ("route", "sent to b (attempt 2)"),
+        ("hook", "hook our_shop:before_operation asks for delay"),
+    ]
+    assert "hooks" not in str(attempts_as_its_merchant_sees(database, payment_id))
+
+
+def test_explain_names_each_hook_once_where_one_holds_back_what_others_have_let_pass(
+    database: Database,
+) -> None:
+    hooks = OurHooks(
+        fraud_check=lambda context: FraudAnswer(score=3),
+        before_operation=lambda context: BeforeAnswer("review"),
+    )
+    payment_id = accept_one(database).payment.id
+    run(shop(database, hooks), "payments")
+    assert decided(database, payment_id) == [
+        ("screening", "hook our_shop:fraud_check says allow, score 3"),
+        ("screening", "hook our_shop:before_operation says review"),
+    ]
+
+
+def attempts_as_its_merchant_sees(database: Database, payment_id: str) -> list[Any]:
+    payment = payment_of(database, payment_id)
+    with database.read() as connection:
+        stored = list_attempts(connection, Owner(payment.merchant_id, payment.mode), payment_id, limit=10)
+    assert len(stored) == 2
+    return [one.decision for one in stored]
 
 
 def decided(database: Database, payment_id: str) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Fact, failed
 from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.domain.wishes import granted
+from aegis_worker.domain.wishes import standing
 from aegis_worker.pipeline.work import Rest, Work
 
 from .hops import is_for_the_vault
@@ -56,7 +56,7 @@ def give_up(work: Work) -> Rest:
 def given_up_by_hook(work: Work) -> Rest | None:
     """The end of a payment whose latest refusal an error hook wants to be the last."""
     latest = latest_refusal(work)
-    wish = granted(latest.outcome.wishes) if latest is not None else None
+    wish = standing(latest.outcome.wishes) if latest is not None else None
     return give_up(work) if wish is not None and wish.ask == "cancel" else None
 
 

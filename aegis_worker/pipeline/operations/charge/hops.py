@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
-from aegis_worker.domain.wishes import Wish, granted
+from aegis_worker.domain.wishes import Wish, standing
 from aegis_worker.pipeline.work import Policy, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
@@ -43,7 +43,7 @@ def next_hop(work: Work, policy: Policy) -> Hop | None:
         return None
     if made and is_for_the_vault(made[-1]):
         return _after_the_vault(work, made, hops)
-    wish = granted(hops[-1].outcome.wishes) if hops else None
+    wish = standing(hops[-1].outcome.wishes) if hops else None
     if wish is None:
         return usual_hop(work, hops)
     hop = _wished_hop(work, hops[-1], wish) or usual_hop(work, hops)

@@ -10,13 +10,14 @@ from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Fact, retried
 from aegis_worker.domain.transitions import State
+from aegis_worker.domain.wishes import standing
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 
 from ..requests import new_call, steps_from
 from ..steps import ask, ended, review, unreachable_because
 from .confirm import confirm_step
 from .door import open_door
-from .ends import called_off, give_up, given_up_by_hook, last_error
+from .ends import called_off, give_up, given_up_by_hook, last_error, latest_refusal
 from .facts import opened
 from .hops import Hop, hops_of, next_hop, pause_s
 from .verdict import as_demanded, verdict
@@ -144,7 +145,18 @@ def _after_approval(work: Work, latest: Attempt, policy: Policy) -> Step:
 
 
 def _after_refusal(work: Work, latest: Attempt, policy: Policy) -> Step:
-    return _leaving(work) or _next_try(work, policy)
+    return _held_by_hook(work) or _leaving(work) or _next_try(work, policy)
+
+
+def _held_by_hook(work: Work) -> Rest | None:
+    """Back to the person whom an error hook asked for: a `sync` or an event of a gateway, which has the job taken up again,
+    decides nothing.
+    """
+    latest = latest_refusal(work)
+    wish = standing(latest.outcome.wishes) if latest is not None else None
+    if wish is None or wish.ask != "review" or work.payment.is_called_off:
+        return None
+    return review(work, wish.because)
 
 
 def _in_flight(work: Work, latest: Attempt, policy: Policy) -> Step:

@@ -29,8 +29,10 @@ def heeded_on_error(settled: Settled, wishes: Sequence[Wish], policy: Policy) ->
     if not told or settled.answered.status not in ERRORS:
         return settled
     heard: list[Wish] = []
+    in_doubt = settled.answered.status is AttemptStatus.UNKNOWN
     for wish in told:
-        heard.append(replace(wish, refused=_refused(settled, wish, granted(heard), policy)))
+        refused = _refused(settled, wish, granted(heard), policy)
+        heard.append(replace(wish, refused=refused, in_doubt=in_doubt))
     outcome = replace(settled.answered.outcome, wishes=(*settled.answered.outcome.wishes, *heard))
     work = settled.work.amended(replace(settled.work.subject, outcome=outcome))
     settled = replace(settled, work=work, answered=replace(settled.answered, outcome=outcome))
