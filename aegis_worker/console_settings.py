@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -14,7 +15,8 @@ from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.errors import ConfigurationError
 
 URL, PROXIES, TWO_PERSON = "AEGIS_CONSOLE_URL", "AEGIS_TRUSTED_PROXIES", "AEGIS_TWO_PERSON_ABOVE"
-VARIABLES = frozenset({URL, PROXIES, TWO_PERSON})
+REPORTS = "AEGIS_CONSOLE_REPORTS"
+VARIABLES = frozenset({URL, PROXIES, TWO_PERSON, REPORTS})
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _LIMIT = re.compile(r"([A-Z]{3}|\*):([0-9]{1,15})", re.ASCII)
 _MOST_PROXIES = 64
@@ -25,12 +27,14 @@ class ConsoleSettings:
     """`url`: scheme, host and port by which browsers reach the API; empty: a loopback address of this machine.
 
     `proxies`: networks whose word about a client's address is taken. `two_person_above`: minor units by currency, above
-    which an operator's refund or decision needs a second person; None: none does.
+    which an operator's refund or decision needs a second person; None: none does. `reports`: the folder of chaos and
+    exploration reports that are shown; None: none are.
     """
 
     url: str
     proxies: tuple[IPv4Network | IPv6Network, ...]
     two_person_above: Mapping[str, int] | None
+    reports: Path | None = None
 
     @property
     def is_https(self) -> bool:
@@ -44,6 +48,7 @@ def load_console_settings(environ: Mapping[str, str], environment: str) -> Conso
         url=_url(environ.get(URL, "").strip(), environment),
         proxies=_proxies(environ.get(PROXIES, "")),
         two_person_above=_two_person_above(environ.get(TWO_PERSON, "")),
+        reports=_reports(environ.get(REPORTS, "").strip()),
     )
 
 
@@ -65,6 +70,16 @@ def _url(given: str, environment: str) -> str:
             "not sent over a line that others can read"
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _reports(given: str) -> Path | None:
+    if not given:
+        return None
+    if not given.startswith("/") or given.rstrip("/") == "":
+        raise ConfigurationError(
+            f"{REPORTS} must be the absolute path of a folder that holds reports and nothing else"
+        )
+    return Path(given)
 
 
 def _proxies(given: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -22,6 +22,8 @@ _DONE = {
     "asked_for": "Nothing has changed yet: it waits for a second person.",
     "waits": "Recorded. It takes effect when the gateway confirms it, or when its wait is over.",
     "asked_again": "The gateway is asked once more, and up the ladder again. Nothing is decided.",
+    "asked_about": "Due now: workers ask their gateways within seconds. Reload to see what came of it.",
+    "asked_already": "Nothing is changed: they are being asked about, or were a moment ago, or are in doubt no more.",
     "withdrawn": "The decision is taken back. The payment waits for a person again.",
     "approved": "Approved: a worker goes on with it now.",
     "rejected": "Rejected: it fails, and nothing was sent.",

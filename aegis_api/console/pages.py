@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     analytics,
+    asking,
     configurations,
     entities,
     files,
@@ -15,6 +16,7 @@ from . import (
     overview,
     payment,
     payments,
+    reports,
     reviews,
     saved_views,
     settlement,
@@ -26,6 +28,7 @@ from .login.pages import BLUEPRINTS as LOGIN
 __all__ = [
     "BLUEPRINTS",
     "analytics",
+    "asking",
     "configurations",
     "entities",
     "files",
@@ -37,6 +40,7 @@ __all__ = [
     "overview",
     "payment",
     "payments",
+    "reports",
     "reviews",
     "saved_views",
     "settlement",

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import redirect, render_template
 from flask.typing import ResponseReturnValue
+from msgspec.structs import replace
 
 from aegis_api.http.parts import parts
+from aegis_api.http.requests import known_form
 from aegis_worker.domain.transitions import State
+from aegis_worker.errors import NotFound
+from aegis_worker.ids import PAYMENT, first_id_at, made_at
 from aegis_worker.persistence import view_rows
 from aegis_worker.queries.finding import Matches, find_payments, match_payments
 from aegis_worker.queries.jobs import open_jobs
 from aegis_worker.queries.payments import PaymentFilters, StoredPayment
 from aegis_worker.queries.sentences import of_error
+from aegis_worker.review.questions import MOST_ASKED
 from aegis_worker.views.finding import found_body
 
 from . import payment_filters, shown, signs
@@ -27,6 +33,9 @@ from .login.guard import person
 from .payment_filters import Unreadable, chips_of, filters_of, list_url
 
 _SHOWN = 50
+# Of those that came since a page was loaded, so many are looked at for its filters.
+_MOST_NEWER = 2000
+_LONGEST_OPEN = timedelta(days=7)
 _COLUMNS = (
     "id",
     "created_at",
@@ -59,6 +68,28 @@ def list_payments() -> ResponseReturnValue:
     if len(found) == 1:
         return redirect(f"/console/payments/{found[0].payment.id}", 303)
     return _page(asked=asked, found=found)
+
+
+@blueprint.route("/payments/newer")
+def count_newer() -> str:
+    """How many payments match that are newer than `since`, as a link, for a list that is not moved under who reads it."""
+    given = queried(*payment_filters.NAMES, "since")
+    since = known_form(given.pop("since", ""), PAYMENT)
+    try:
+        filters = filters_of(given)
+    except Unreadable:
+        filters = PaymentFilters()
+    try:
+        begins = made_at(since)
+    except (ValueError, OverflowError):
+        raise NotFound("There is no such page in this console.") from None
+    begins = max(begins, datetime.now(UTC) - _LONGEST_OPEN)
+    if filters.created_gte is None or filters.created_gte < begins:
+        filters = replace(filters, created_gte=begins)
+    with parts().web.database.read() as connection:
+        matches = match_payments(connection, filters, limit=_SHOWN, most=_MOST_NEWER)
+    number = sum(row.payment.id > since for row in matches.rows)
+    return render_template("console/newer.html", newer=_newer(given, since), number=number, most=_SHOWN)
 
 
 @blueprint.route("/payments.csv")
@@ -110,8 +141,13 @@ def _page(
         looked_at=matches.looked_at,
         older=matches.next_cursor and list_url({**given, "after": matches.next_cursor}),
         newest=list_url(given) if after else None,
+        newer=None
+        if after or asked is not None
+        else _newer(given, bodies[0]["id"] if bodies else first_id_at(PAYMENT, datetime.now(UTC))),
+        may_ask=asked is None and given.get("certainty") == "unknown" and person().role != "viewer",
         download=list_url({**given, "after": after} if after else given, "/console/payments.csv"),
         most_rows=MOST_ROWS,
+        most_asked=MOST_ASKED,
         chips=chips_of(given),
         more_given=any(name in given for name in payment_filters.MORE),
         views=_views(given, asked),
@@ -123,6 +159,11 @@ def _page(
         spans=[(name, word) for name, (word, _) in payment_filters.SPANS.items()],
         gateways=list(web.gateways()),
     )
+
+
+def _newer(given: Mapping[str, str], since: str) -> dict[str, str]:
+    """Where the number of newer ones is asked for, and where they are."""
+    return {"ask": list_url({**given, "since": since}, "/console/payments/newer"), "href": list_url(given)}
 
 
 def _cells(body: Mapping[str, Any]) -> list[Any]:

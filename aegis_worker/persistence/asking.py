@@ -54,6 +54,32 @@ def ask_now(connection: Connection, payment_id: str, trail: Trail | None = None)
     return None
 
 
+# The order is that of the partial index of what is in doubt. Whoever is asked about already, or was a moment ago, is left
+# as it is, so that a form that is sent twice climbs no further rung; so is what waits for a person.
+_DOUBTS_NOW = """
+UPDATE jobs SET run_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE id IN (
+    SELECT j.id FROM payments p JOIN jobs j ON j.payment_id = p.id AND j.finished_at IS NULL
+    WHERE p.certainty = 'unknown' AND p.frozen_at IS NULL AND j.status = 'waiting' AND j.queue = 'verify'
+        AND j.run_at > clock_timestamp() AND j.updated_at < clock_timestamp() - interval '10 seconds'
+        AND (%(payment_ids)s::text[] IS NULL OR p.id = ANY(%(payment_ids)s::text[]))
+    ORDER BY p.id LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED
+)
+RETURNING payment_id
+"""
+
+
+def ask_about_doubts_now(
+    connection: Connection, payment_ids: Sequence[str] | None, *, limit: int
+) -> Sequence[str]:
+    """Make the look-ups due of these payments, or of the oldest that are in doubt where None is given. Returns their ids.
+
+    Leaves alone what isn't in doubt, waits for a person, or was asked about in the last 10 s.
+    """
+    names = {"payment_ids": None if payment_ids is None else list(payment_ids), "limit": limit}
+    return sorted(connection.exec_driver_sql(_DOUBTS_NOW, names).scalars())
+
+
 _HELD = "SELECT EXISTS (SELECT FROM jobs WHERE payment_id = %(payment_id)s AND status = 'running')"
 
 

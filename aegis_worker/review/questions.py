@@ -6,7 +6,7 @@ as well and settles it as it always would.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,13 +16,17 @@ from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.outcomes import Approved, Declined
 from aegis_worker.errors import InvalidState, NotFound, PaymentFrozen
 from aegis_worker.persistence import audit_log
-from aegis_worker.persistence.asking import ask_now
+from aegis_worker.persistence.asking import ask_about_doubts_now, ask_now
+from aegis_worker.persistence.database import Database
 
 from .answers import Said
 from .asking import ask
 from .case import Case
 from .loading import load
 from .parts import ReviewParts, as_json
+
+# Of payments that are asked about together. A look-up costs a call, and each is a line of the audit log.
+MOST_ASKED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,32 @@ def ask_gateways(parts: ReviewParts, payment_id: str, *, actor: str) -> Asked:
     if job_id is not None:
         parts.hint("verify")
     return Asked(payment_id, case.payment.version, at, says, job_id)
+
+
+def ask_about_doubts(
+    database: Database, hint: Callable[[str], object], payment_ids: Sequence[str] | None, *, actor: str
+) -> int:
+    """Have workers ask now about these payments, or about all in doubt (None), the oldest MOST_ASKED. Returns how many.
+
+    What is not in doubt, waits for a person or was asked about a moment ago is left as it is. The audit log tells of each.
+    """
+
+    def write(connection: Connection) -> int:
+        due = ask_about_doubts_now(connection, payment_ids, limit=MOST_ASKED)
+        for payment_id in due:
+            audit_log.append(
+                connection,
+                actor=actor,
+                action="payment.asked",
+                payment_id=payment_id,
+                details={"by": "worker"},
+            )
+        return len(due)
+
+    asked = database.run(write)
+    if asked:
+        hint("verify")
+    return asked
 
 
 def _about(case: Case) -> Sequence[Attempt]:

@@ -6,7 +6,7 @@ be read and an operator to change anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ from . import cookies
 from .forms import csrf_token, is_from_our_form
 from .places import HOME, LOGIN, client_address, is_loopback, page_of_ours
 
-__all__ = ["ConsoleBlueprint", "address", "csrf_token", "open_to_all", "person", "required"]
+__all__ = ["ConsoleBlueprint", "address", "answer_with", "csrf_token", "open_to_all", "person", "required"]
 
 View = TypeVar("View", bound=Callable[..., Any])
 _OPEN = "open"
@@ -104,6 +104,11 @@ def address() -> str:
         request.environ.get("HTTP_X_FORWARDED_FOR", ""),
         parts().web.settings.console.proxies,
     )
+
+
+def answer_with(headers: Mapping[str, str]) -> None:
+    """Send these in place of the usual headers of the console. For what is shown in a frame, and the page around it."""
+    g.console_headers = headers
 
 
 def _find_person() -> None:
@@ -184,7 +189,7 @@ def _broken_page(error: Exception) -> ResponseReturnValue:
 
 
 def _harden(response: Response) -> Response:
-    response.headers.update(_HEADERS)
+    response.headers.update({**_HEADERS, **g.get("console_headers", {})})
     if "new_form_token" in g:
         cookies.give_form(response, g.new_form_token)
     return response

@@ -9,7 +9,7 @@ import pytest
 from support.api_client import CHARGED, HELD, Api, start_api
 from support.console import signed_in
 from support.merchant_server import a_sink, answers
-from support.payments import job_of, payment_of
+from support.payments import accept_one, job_of, payment_of, pipeline, rows
 from support.reviews import doubtful, held_back, in_review
 from support.scripted_gateway import ScriptedGateway
 
@@ -19,6 +19,7 @@ from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.record import record
+from aegis_worker.pipeline.run import run
 
 SAW = "searched by our key from 02:20 to 03:10, nothing there"
 FOUND: dict[str, str] = {"where": "dashboard", "evidence": "INC-884", "reason": SAW, "amount": "19.99"}
@@ -48,6 +49,70 @@ def test_asking_shows_what_the_gateway_says_beside_the_decision(api: Api, gatewa
     gateway.look_up = lambda query: Approved("ch_7")
     assert "That is definite" in operator.post(f"/console/payments/{payment_id}/ask", page).text
     assert [entry["actor"] for entry in log_of(api, "payment.asked")] == ["console:ada"] * 2
+
+
+LATER = """
+UPDATE jobs SET run_at = now() + interval '1 hour', updated_at = now() - interval '1 minute', queue = 'verify',
+    status = 'waiting' WHERE status = 'waiting'
+"""
+
+
+def in_doubt(api: Api, gateway: ScriptedGateway, count: int) -> list[str]:
+    """Payments that are asked about again in an hour."""
+    made = [accept_one(api.database, f"key-doubt-{number}").payment.id for number in range(count)]
+    run(pipeline(api.database, gateway), "payments")
+    api.database.run(lambda tx: tx.exec_driver_sql(LATER))
+    assert {payment_of(api.database, each).certainty for each in made} == {"unknown"}
+    return made
+
+
+def due(api: Api) -> set[str]:
+    found = rows(api.database, "SELECT payment_id FROM jobs WHERE queue = 'verify' AND run_at <= now()")
+    return {row["payment_id"] for row in found}
+
+
+def test_payments_in_doubt_are_asked_about_together_ticked_or_all(api: Api, gateway: ScriptedGateway) -> None:
+    first, second, third = in_doubt(api, gateway, 3)
+    operator, page, door = signed_in(api), "/console/payments?certainty=unknown", "/console/doubts/ask"
+    assert f'name="ask.{first}"' in operator.get(page).text
+    assert operator.post(door, page, do="selected").status_code == 422
+    assert operator.post(door, page, do="selected", **{"ask.pay_1": "1"}).status_code == 404
+    assert due(api) == set()
+    asked = operator.post(door, page, do="selected", **{f"ask.{first}": "1", f"ask.{second}": "1"})
+    assert asked.headers["Location"] == f"{page}&done=asked_about"
+    assert due(api) == {first, second}
+    assert operator.post(door, page, do="all").headers["Location"] == f"{page}&done=asked_about"
+    assert due(api) == {first, second, third}
+    again = operator.post(door, page, do="all")
+    assert again.headers["Location"] == f"{page}&done=asked_already", "a form sent twice climbs no rung"
+    told = [(entry["actor"], entry["payment_id"]) for entry in log_of(api, "payment.asked")]
+    assert sorted(told) == [("console:ada", each) for each in sorted([first, second, third])]
+
+
+def test_what_waits_for_a_person_or_is_in_no_doubt_is_not_asked_about(
+    api: Api, gateway: ScriptedGateway
+) -> None:
+    review, charged = in_review(api.database, gateway), api.merchant().accepted()["id"]
+    operator, page = signed_in(api), "/console/payments?certainty=unknown"
+    assert f"ask.{review}" not in operator.get(page).text
+    asked = operator.post(
+        "/console/doubts/ask", page, do="selected", **{f"ask.{review}": "1", f"ask.{charged}": "1"}
+    )
+    assert asked.headers["Location"].endswith("asked_already")
+    assert operator.post("/console/doubts/ask", page, do="all").headers["Location"].endswith("asked_already")
+    assert (job_of(api.database, review)["status"], log_of(api, "payment.asked")) == ("review", [])
+
+
+def test_a_viewer_asks_about_none_and_sees_no_boxes(api: Api, gateway: ScriptedGateway) -> None:
+    in_doubt(api, gateway, 1)
+    viewer, page = signed_in(api, "viewer", "vic"), "/console/payments?certainty=unknown"
+    assert "ask-many" not in viewer.get(page).text
+    assert viewer.post("/console/doubts/ask", "/console/account", do="all").status_code == 403
+    operator = signed_in(api)
+    assert operator.client.post("/console/doubts/ask", data={"do": "all"}).status_code == 403, (
+        "of another site"
+    )
+    assert due(api) == set()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -42,6 +44,30 @@ def test_a_list_of_payments_is_downloaded_as_it_is_filtered(api: Api) -> None:
     page = viewer.get("/console/payments?amount_from=10").text
     assert 'href="/console/payments.csv?amount_from=10"' in page
     assert "Nothing to download." in viewer.get("/console/payments.csv?amount_from=much").text
+
+
+def test_a_list_says_how_many_are_newer_and_stays_as_it_is(api: Api) -> None:
+    shop, viewer = api.merchant(), signed_in(api, "viewer")
+    seen = shop.accepted(customer={"id": "me"})["id"]
+    page = viewer.get("/console/payments?customer_id=me").text
+    (asks,) = re.findall('hx-get="(/console/payments/newer[^"]*)"', page)
+    assert asks.endswith(f"customer_id=me&amp;since={seen}")
+    none = viewer.get(unescape(asks))
+    assert (none.status_code, "<a " in none.text) == (200, False)
+    shop.accepted(customer={"id": "me"})
+    shop.accepted(customer={"id": "you"})
+    assert '<a href="/console/payments?customer_id=me">1 new</a>' in viewer.get(unescape(asks)).text
+    assert "2 new" in viewer.get(f"/console/payments/newer?since={seen}").text
+    assert "newer" not in viewer.get(f"/console/payments?after={seen}").text, (
+        "older ones have none above them"
+    )
+
+
+@pytest.mark.parametrize("since", ["", "pay_1", "pay_" + "f" * 32, "pay_" + "0" * 32, "job_" + "0" * 32])
+def test_a_cursor_that_is_none_of_ours_is_no_error(api: Api, since: str) -> None:
+    viewer = signed_in(api, "viewer")
+    assert viewer.get(f"/console/payments/newer?since={since}").status_code in (200, 404)
+    assert viewer.get(f"/console/payments?after={since}").status_code == 200
 
 
 def test_the_audit_log_is_downloaded_with_its_hashes(api: Api) -> None:

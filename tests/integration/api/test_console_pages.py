@@ -33,6 +33,7 @@ PAGES = (
     "/reconciliation",
     "/settlement",
     "/settlement?days=92",
+    "/reports",
     "/analytics",
     "/analytics?over=24h&by=hour&group=arm&currency=EUR",
     "/gateways",
