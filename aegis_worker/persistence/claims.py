@@ -18,7 +18,7 @@ from aegis_worker.domain.trails import NO_TRAIL, Trail
 from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from .entity_rows import ENTITIES_AS_JSON, entities_from_json
 from .mapping import payment_from_row
-from .prepared import BY_INDEX, Prepared
+from .prepared import ROW_BY_ROW, Prepared
 from .statement_files import text_of
 
 # The most jobs that one claim takes.
@@ -42,7 +42,7 @@ _CLAIM = Prepared(
         attempts_as_json=ATTEMPTS_AS_JSON.format(payment_id="c.payment_id"),
     ),
     "text, int, text, float8, text, timestamptz",
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
 
 _MINE = "FROM unnest(%(ids)s::text[], %(epochs)s::int[]) AS mine(id, lease_epoch) WHERE j.id = mine.id"

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.domain.trails import NO_TRAIL, Trail
 
-from .prepared import BY_INDEX, Prepared
+from .prepared import ROW_BY_ROW, Prepared
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 from .statement_files import text_of
 from .trails import TRAIL_OF_EVENT
@@ -49,13 +49,13 @@ _CLAIM = Prepared(
         trail_of_event=TRAIL_OF_EVENT,
     ),
     "int, float8, int, int, int, text[], text[], text[]",
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
 _SETTLE = Prepared(
     "webhook_settle",
     text_of("webhook_settle"),
     "text[], int[], text[], int[], text[], float8[], text[], int",
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
 
 _ENCODER = Encoder()

@@ -9,7 +9,7 @@ from typing import Any
 from aegis_worker.domain.exchanges import AttemptExchange
 
 from .database import Database
-from .prepared import BY_INDEX, Prepared
+from .prepared import ROW_BY_ROW, Prepared
 from .statement_files import text_of
 
 # The verify ladder asks 17 times in a week, and a charge that was given up is asked about five times more.
@@ -20,7 +20,7 @@ KEEP = Prepared(
     "keep_exchanges",
     text_of("keep_exchanges", most=str(MOST_OF_ATTEMPT)),
     "text[], bigint[], text[], int[], text[], float8[], text[]",
-    before=f"{BY_INDEX}; SET LOCAL synchronous_commit = off",
+    before=f"{ROW_BY_ROW}; SET LOCAL synchronous_commit = off",
 )
 
 

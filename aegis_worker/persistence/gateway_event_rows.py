@@ -21,7 +21,7 @@ from aegis_worker.ids import EVENT_BODY, new_id
 from aegis_worker.sealing.ring import KeyRing, key_id_of
 
 from .entity_rows import orders_under
-from .prepared import BY_INDEX, BY_KEY, Prepared
+from .prepared import ROW_BY_ROW, Prepared
 
 _PLACE = "gateway_event_bodies"
 # An event that nothing of ours matches may be early, so for this long its payment is looked for.
@@ -75,7 +75,7 @@ RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gate
     e.waits_until <= statement_timestamp() AS is_over
 """,
     "int, float8",
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
 
 # By our reference where the event shows one, else by the gateway's. `number`: the hop that the event is about, if it was
@@ -90,8 +90,8 @@ SELECT g.place, p.id AS payment_id, p.mode, p.state, p.amount_minor, p.currency,
 FROM json_to_recordset($1) AS g(
     place int, gateway text, account text, payment_id text, number int, gateway_ref text)
 LEFT JOIN gateway_references r
-    ON g.payment_id IS NULL AND r.gateway = g.gateway AND r.gateway_ref = g.gateway_ref
-JOIN payments p ON p.id = coalesce(g.payment_id, r.payment_id)
+    ON g.payment_id IS NULL AND r.gateway = ANY (ARRAY[g.gateway]) AND r.gateway_ref = ANY (ARRAY[g.gateway_ref])
+JOIN payments p ON p.id = ANY (ARRAY[coalesce(g.payment_id, r.payment_id)])
 LEFT JOIN LATERAL (
     SELECT a.number FROM attempts a
     WHERE a.payment_id = p.id AND a.gateway = g.gateway AND a.account IS NOT DISTINCT FROM g.account
@@ -99,10 +99,12 @@ LEFT JOIN LATERAL (
             ELSE a.number = g.number END
     LIMIT 1
 ) here ON true
-LEFT JOIN attempts charge
-    ON charge.payment_id = p.id AND charge.number = here.number AND charge.operation = 'process'
+LEFT JOIN LATERAL (
+    SELECT status, gateway_ref FROM attempts
+    WHERE payment_id = p.id AND operation = 'process' AND number = here.number LIMIT 1
+) charge ON true
 """,
-    before=BY_KEY,
+    before=ROW_BY_ROW,
 )
 
 # The LIMIT tells the planner how few there are. Otherwise it would read all events. What a gateway writes of a customer who
@@ -119,16 +121,17 @@ WITH settled AS (
     FROM (SELECT * FROM json_to_recordset($1) AS given(
         gateway text, provider_event_id text, claimed_until timestamptz, status text, reason text, payment_id text,
         again_in_s float8) LIMIT $2) n
-    WHERE e.gateway = n.gateway AND e.provider_event_id = n.provider_event_id AND e.due_at = n.claimed_until
+    WHERE e.gateway = ANY (ARRAY[n.gateway]) AND e.provider_event_id = ANY (ARRAY[n.provider_event_id])
+        AND e.due_at IS NOT DISTINCT FROM n.claimed_until
     RETURNING e.payment_id, e.body_id
 ), forgotten AS (
-    DELETE FROM gateway_event_bodies b USING settled s JOIN payments p ON p.id = s.payment_id
-    WHERE b.id = s.body_id AND p.customer ? 'erased'
+    DELETE FROM gateway_event_bodies b USING settled s JOIN payments p ON p.id = ANY (ARRAY[s.payment_id])
+    WHERE b.id = ANY (ARRAY[s.body_id]) AND p.customer ? 'erased'
 )
 SELECT count(*) FROM settled
 """,
     "json, int, float8",
-    before=BY_KEY,
+    before=ROW_BY_ROW,
 )
 
 _RETRY = """

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from .prepared import BY_INDEX, Prepared
+from .prepared import ROW_BY_ROW, Prepared
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 from .statement_files import text_of
 
@@ -28,10 +28,11 @@ _CLAIM = Prepared(
     "hook_claim",
     text_of("hook_claim", published_columns=PUBLISHED_COLUMNS, join_published=JOIN_PUBLISHED),
     "text[], text[], int, float8",
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
 # LATERAL and OFFSET 0 make the planner look each row up by its key. It is found again by its place (`at`). Whoever takes a
-# delivery away from its holder raises the fence.
+# delivery away from its holder raises the fence, so one that is under its holder's fence is pending. `IS NOT DISTINCT FROM`
+# implies no condition of an index, of which all would be read then.
 _PLACED = """
 CROSS JOIN LATERAL (
     SELECT ctid AS at FROM hook_deliveries
@@ -44,10 +45,10 @@ _MINE = f"""
     FROM unnest($1, $2, $3, $4, $5) AS given(hook, point, payment_id, seq, lease_epoch) {_PLACED}
 ) mine
 """
-_IS_MINE = "d.ctid = mine.at AND d.lease_epoch = mine.lease_epoch AND d.status = 'pending'"
+_IS_MINE = "d.ctid = mine.at AND d.lease_epoch = mine.lease_epoch AND d.status IS NOT DISTINCT FROM 'pending'"
 _KEYS = "text[], text[], text[], int[], int[]"
 _REMOVE = Prepared(
-    "hook_remove", f"DELETE FROM hook_deliveries d USING {_MINE} WHERE {_IS_MINE}", _KEYS, before=BY_INDEX
+    "hook_remove", f"DELETE FROM hook_deliveries d USING {_MINE} WHERE {_IS_MINE}", _KEYS, before=ROW_BY_ROW
 )
 _PUT_BACK = Prepared(
     "hook_put_back",
@@ -56,7 +57,7 @@ UPDATE hook_deliveries d SET due_at = statement_timestamp() + interval '1 s', le
 FROM {_MINE} WHERE {_IS_MINE}
 """,
     _KEYS,
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
 # The deliveries behind one that failed wait as long as it does. Otherwise every claim until then would look at them again.
 _FAIL = Prepared(
@@ -82,12 +83,12 @@ WITH failed AS (
         ) kept
         WHERE failed.status = 'pending'
     ) later
-    WHERE d.ctid = later.at AND d.status = 'pending'
+    WHERE d.ctid = later.at AND d.status IS NOT DISTINCT FROM 'pending'
 )
 SELECT 1 FROM failed
 """,
     f"{_KEYS}, text[], float8[], text[]",
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
 _AGAIN = """
 UPDATE hook_deliveries SET status = 'pending', due_at = statement_timestamp(), tries = 0, lease_epoch = lease_epoch + 1

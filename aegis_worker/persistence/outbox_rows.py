@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from .prepared import BY_INDEX, Prepared
+from .prepared import ROW_BY_ROW, Prepared
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 from .statement_files import text_of
 
@@ -23,9 +23,9 @@ _CLAIM = Prepared(
     "outbox_claim",
     text_of("outbox_claim", published_columns=PUBLISHED_COLUMNS, join_published=JOIN_PUBLISHED),
     "int, float8",
-    before=BY_INDEX,
+    before=ROW_BY_ROW,
 )
-_REMOVE = Prepared("outbox_remove", text_of("outbox_remove"), "text[], int[], int[]", before=BY_INDEX)
+_REMOVE = Prepared("outbox_remove", text_of("outbox_remove"), "text[], int[], int[]", before=ROW_BY_ROW)
 
 _BACK_OFF = """
 UPDATE outbox o

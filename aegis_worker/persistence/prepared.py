@@ -14,19 +14,24 @@ from sqlalchemy import Connection, CursorResult
 # up, so it is bounded here. The bound is not shorter, because planning the hot statements takes PostgreSQL 5 ms.
 _PLANS_HOLD_S = 5.0
 
-# For statements that take the first rows of an index: whatever PostgreSQL believes about the size of a table that is empty
-# one minute and full the next, it must not read all of it and then sort.
-BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
-# For statements that join a batch with rows by their keys: each is looked up.
-BY_KEY = "SET LOCAL enable_seqscan = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_hashjoin = off"
+# Whatever PostgreSQL believes about the size of a table that is empty one minute and full the next, a hot statement takes
+# the first rows of an index, and looks each of its batch up by its key. It must not read all of a table to sort or join it.
+#
+# That leaves one such plan: go through all of an index, and look each of its rows up in the batch. PostgreSQL considers it
+# where the order of the index fits a join's `=`, and where a condition implies the index's WHERE. So a key is joined by
+# `= ANY (ARRAY[key])`, which looks rows up and needs no order, and a condition of an index is written so that it does not
+# imply it.
+ROW_BY_ROW = "; ".join(
+    f"SET LOCAL enable_{way} = off" for way in ("seqscan", "bitmapscan", "mergejoin", "hashjoin", "sort")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A statement with the parameters `$1` and so on, of the given `types`. One plan serves whatever their values are.
 
-    `before`: commands that are sent before the statement, in its transaction, such as BY_KEY. A list of rows goes in as one
-    JSON document, so that it may be of any length. Each session of PostgreSQL knows only the names that it prepared
+    `before`: commands that are sent before the statement, in its transaction, such as ROW_BY_ROW. A list of rows goes in as
+    one JSON document, so that it may be of any length. Each session of PostgreSQL knows only the names that it prepared
     itself, so a pooler in between must keep a session to a client.
     """
 

@@ -24,11 +24,11 @@ from aegis_worker.errors import ReferenceTaken, VersionConflict
 from aegis_worker.ids import JOB, new_id
 
 from .entity_rows import open_next, write_entities
-from .prepared import BY_KEY, Prepared
+from .prepared import ROW_BY_ROW, Prepared
 from .statement_files import text_of
 from .tables.payments import gateway_references
 
-_RECORD = Prepared("record", text_of("record"), "json, int", before=BY_KEY)
+_RECORD = Prepared("record", text_of("record"), "json, int", before=ROW_BY_ROW)
 
 _ENCODER = Encoder()
 

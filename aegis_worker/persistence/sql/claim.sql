@@ -69,4 +69,4 @@ SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merch
     CASE WHEN p.has_payer THEN (SELECT details FROM payer_details WHERE payment_id = p.id) END AS payer,
     CASE WHEN c.operation = 'sync' THEN ({entities_as_json}) END AS entities,
     ({attempts_as_json}) AS attempts
-FROM claimed c JOIN payments p ON p.id = c.payment_id AND p.frozen_at IS NULL
+FROM claimed c JOIN payments p ON p.id = ANY (ARRAY[c.payment_id]) AND p.frozen_at IS NULL

@@ -19,18 +19,19 @@ WITH due AS MATERIALIZED (
     WHERE due_at <= statement_timestamp()
     ORDER BY due_at, payment_id, seq LIMIT $1 FOR UPDATE SKIP LOCKED
 ), undelivered AS (
-    SELECT d.at, o.due_at, o.fanned_out,
+    SELECT o.at, o.picked, o.due_at, o.fanned_out,
         max(
             CASE WHEN o.leased THEN least(o.due_at, statement_timestamp() + interval '50 ms') ELSE o.due_at END
-        ) FILTER (WHERE d.at IS NULL) OVER up_to_here AS behind,
-        bool_and(d.at IS NOT NULL OR o.fanned_out) OVER up_to_here AS may_fan_out
+        ) FILTER (WHERE NOT o.picked) OVER up_to_here AS behind,
+        bool_and(o.picked OR o.fanned_out) OVER up_to_here AS may_fan_out
     FROM (
-        SELECT of_it.* FROM (SELECT DISTINCT payment_id FROM due) one CROSS JOIN LATERAL (
+        SELECT of_it.*, of_it.at IN (SELECT at FROM due) AS picked
+        FROM (SELECT DISTINCT payment_id FROM due) one CROSS JOIN LATERAL (
             SELECT ctid AS at, payment_id, seq, due_at, leased, fanned_out FROM outbox
             WHERE payment_id = one.payment_id OFFSET 0
-        ) of_it OFFSET 0
+        ) of_it
+        OFFSET 0
     ) o
-    LEFT JOIN due d ON d.payment_id = o.payment_id AND d.seq = o.seq AND d.at = o.at
     WINDOW up_to_here AS (PARTITION BY o.payment_id ORDER BY o.seq)
 ), taken AS (
     UPDATE outbox o
@@ -38,7 +39,7 @@ WITH due AS MATERIALIZED (
         due_at = CASE WHEN u.behind IS NULL
             THEN statement_timestamp() + make_interval(secs => $2) ELSE greatest(o.due_at, u.behind) END,
         fanned_out = u.fanned_out OR u.may_fan_out
-    FROM (SELECT * FROM undelivered WHERE at IS NOT NULL LIMIT $1) u
+    FROM (SELECT * FROM undelivered WHERE picked LIMIT $1) u
     WHERE o.ctid = u.at
     RETURNING o.payment_id, o.seq, o.lease_epoch, o.tries, u.behind IS NULL AS claimed,
         coalesce(u.behind > u.due_at, true) AS moved, u.may_fan_out AND NOT u.fanned_out AS fan_out

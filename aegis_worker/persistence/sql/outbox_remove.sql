@@ -24,6 +24,6 @@ WITH gone AS (
     UPDATE outbox o SET due_at = statement_timestamp()
     FROM behind
     WHERE behind.due_at > statement_timestamp()
-        AND o.payment_id = behind.payment_id AND o.seq = behind.seq AND NOT o.leased
+        AND o.payment_id = ANY (ARRAY[behind.payment_id]) AND o.seq = behind.seq AND NOT o.leased
 )
 SELECT (SELECT count(*) FROM gone) AS removed, (SELECT count(*) FROM behind) AS freed

@@ -28,9 +28,9 @@ WITH held AS (
         capture_before timestamptz, gateway text,
         gateway_ref text, certainty text, last_error jsonb, next_action jsonb, screening jsonb, events json, answered json, opened json,
         confirm_seen int, follow_up json, review_kind text) LIMIT $2) c
-    WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
+    WHERE j.id = ANY (ARRAY[c.job_id]) AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
         AND j.last_change IS DISTINCT FROM c.number
-        AND NOT EXISTS (SELECT FROM payments f WHERE f.id = c.payment_id AND f.frozen_at IS NOT NULL)
+        AND (SELECT frozen_at FROM payments WHERE id = c.payment_id) IS NULL
     RETURNING c.*, j.merchant_id, j.mode, j.correlation_id, j.traceparent
 ), moved AS (
     UPDATE payments p
@@ -44,7 +44,7 @@ WITH held AS (
         gateway_ref = h.gateway_ref, certainty = h.certainty, last_error = h.last_error,
         next_action = h.next_action, screening = h.screening, updated_at = clock_timestamp()
     FROM held h
-    WHERE p.id = h.payment_id AND p.version = h.version_before AND h.version > h.version_before
+    WHERE p.id = ANY (ARRAY[h.payment_id]) AND p.version = h.version_before AND h.version > h.version_before
     RETURNING p.id, p.merchant_id, h.version_before, h.version, h.events
 ), told AS (
     INSERT INTO payment_events (payment_id, seq, type, data)
@@ -70,7 +70,7 @@ WITH held AS (
         operation text, number int, status text, gateway_ref text, outcome jsonb,
         latency_ms float8, asked boolean, sent_again boolean, not_found boolean, recheck_in_s float8)
     WHERE h.answered IS NOT NULL
-        AND a.payment_id = h.payment_id AND a.operation = n.operation AND a.number = n.number
+        AND a.payment_id = ANY (ARRAY[h.payment_id]) AND a.operation = n.operation AND a.number = n.number
     RETURNING a.payment_id, a.gateway, a.gateway_ref
 ), referred AS (
     INSERT INTO gateway_references AS r (gateway, gateway_ref, payment_id)

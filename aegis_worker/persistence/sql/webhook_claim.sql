@@ -53,5 +53,5 @@ WITH due AS MATERIALIZED (
 )
 SELECT t.claimed, t.moved, t.id, t.endpoint_id, w.url, w.secret_version, t.lease_epoch, t.tries,
     trail.correlation_id, trail.traceparent, {published_columns}
-FROM taken t JOIN webhook_endpoints w ON w.id = t.endpoint_id {join_published} {trail_of_event}
+FROM taken t JOIN webhook_endpoints w ON w.id = ANY (ARRAY[t.endpoint_id]) {join_published} {trail_of_event}
 ORDER BY t.payment_id, t.endpoint_id, t.seq

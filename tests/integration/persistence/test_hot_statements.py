@@ -37,8 +37,9 @@ HOT = (
     "match_events",
     "settle_events",
 )
-# Of one scan. A claim of events also looks at the other events of its payments, of which each has three.
-MOST_ROWS = 3 * BATCH
+# Of one scan. A claim of events also looks at the other events of its payments, of which each has three; and a second
+# claim at those behind what the first holds.
+MOST_ROWS = 6 * BATCH
 # Tables that never grew large are read at once, whatever the plan.
 GROWN = (
     "payments",
@@ -62,7 +63,8 @@ SELECT 'whd_' || payment_id || seq, payment_id, seq, 'whe_1', 'm_1' FROM payment
 
 FOR_HOOKS = """
 INSERT INTO hook_deliveries (hook, point, payment_id, seq)
-SELECT 'mail', 'listen', payment_id, nr FROM payment_events, generate_series(seq, seq + 2) nr ON CONFLICT DO NOTHING
+SELECT 'mail', 'listen', payment_id, nr FROM payment_events, generate_series(seq, seq + 2) nr
+ORDER BY payment_id, nr ON CONFLICT DO NOTHING
 """
 LISTENERS = [Listener("mail", "listen"), Listener("none", "listen")]
 
@@ -159,10 +161,59 @@ def test_planned_for_full_tables(database: Database) -> None:
     assert too_much(scans) == []
 
 
-def test_planned_for_full_tables_of_which_postgresql_knows_nothing_yet(database: Database) -> None:
+# What was in the tables when they were last looked at: a row a page or none has a planner expect few for long.
+SEEN = [(0, "ANALYZE"), (1, "VACUUM"), (2, "ANALYZE")]
+SEEN_BESIDES = [
+    (before, looks)
+    for before in (0, 1, 2, 10, 50, 100)
+    for looks in (None, "ANALYZE", "VACUUM", "VACUUM (ANALYZE)")
+    if (before, looks) not in SEEN
+]
+
+
+def is_read_by_key(database: Database) -> None:
     accept_many(database)
     scans = scans_of_use(database)
     assert [name for name in scans if not any(scan.looked_at for scan in scans[name])] == []
+    assert too_much(scans) == []
+
+
+def look(database: Database, how: str, *tables: str) -> None:
+    """As autovacuum may at any moment; without `tables`, at all of them."""
+    with database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+            f"{how} {', '.join(tables)}"
+        )
+
+
+def test_planned_for_full_tables_of_which_postgresql_knows_nothing_yet(database: Database) -> None:
+    is_read_by_key(database)
+
+
+@pytest.mark.parametrize(
+    ("before", "looks"), [*SEEN, *(pytest.param(*one, marks=pytest.mark.slow) for one in SEEN_BESIDES)]
+)
+def test_planned_for_tables_that_were_smaller_when_postgresql_looked(
+    database: Database, before: int, looks: str | None
+) -> None:
+    if before:
+        accept_many(database, before)
+    if looks:
+        look(database, looks)
+    is_read_by_key(database)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", GROWN)
+@pytest.mark.parametrize("others", ["never", "when they were empty"])
+def test_planned_for_tables_of_which_postgresql_knows_one_alone(
+    database: Database, table: str, others: str
+) -> None:
+    if others == "when they were empty":
+        look(database, "ANALYZE")
+    accept_many(database)
+    look(database, "ANALYZE", table)
+    scans = scans_of_use(database)
     assert too_much(scans) == []
 
 
