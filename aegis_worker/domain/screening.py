@@ -175,6 +175,8 @@ def for_merchants(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The data of an event as merchants get it. Of a screening they learn which action holds: whoever knows which rule was
     met, or the score, can try until it is not. Findings, and what a hook asked for in its own words, are for operators.
     """
+    if "screening" not in data and "reason" not in data:
+        return data
     screening, reason = data.get("screening"), data.get("reason")
     if screening is not None:
         return {**data, "screening": {"action": screening["action"]}}

@@ -27,6 +27,8 @@ class Telling:
     """The lines of one process. Threads may share it."""
 
     def __init__(self) -> None:
+        self.on = False
+        """Whether any line is ever wanted: to be looked at first, where many lines may be told of."""
         self._lock = Lock()
         self._limits: Mapping[str, int] = {}
         self._per_s = self._left = self._left_out = 0
@@ -36,12 +38,13 @@ class Telling:
         """Write these lines from now on; before, none is written."""
         self._limits = {kind: int(share * _WHOLE) for kind, share in settings.log_shares.items() if share}
         self._per_s = settings.log_lines_per_s
+        self.on = bool(self._limits) and self._per_s > 0
         self._until_s = 0.0
 
     def wants(self, kind: LineKind, about: str) -> bool:
         """Whether a line of this kind about this payment, gateway or request is to be written; it is counted as written."""
-        limit = self._limits.get(kind, 0)
-        if not limit or not self._per_s or not _logger.isEnabledFor(logging.INFO):
+        limit = self._limits.get(kind, 0) if self.on else 0
+        if not limit or not _logger.isEnabledFor(logging.INFO):
             return False
         if limit < _WHOLE and crc32(about.encode()) >= limit:
             return False

@@ -20,7 +20,7 @@ _NAME = "payments"
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtext('aegis:projections'))"
 _LOCK_AND_WAIT = "SELECT pg_advisory_xact_lock(hashtext('aegis:projections'))"
 
-_NOTE = "INSERT INTO projection_changes (payment_id) SELECT unnest(%(ids)s::text[])"
+_NOTE = "INSERT INTO projection_notes (payment_ids, changes) VALUES (%(ids)s::text[], cardinality(%(ids)s::text[]))"
 
 # What a payment is counted under now. Until it has ended or is held it is open, at no gateway: the events in between change
 # nothing here. The arm of an A/B test is part of the decision about its first hop.
@@ -47,12 +47,13 @@ _SUMMED = ", ".join(f"sum(sign * {name}) AS {name}" for name in SUMS)
 _ADDED = ", ".join(f"{name} = s.{name} + excluded.{name}" for name in ("payments", *SUMS))
 _CHANGES_ANYTHING = " OR ".join(f"sum(sign * {name}) <> 0" for name in ("1", *SUMS))
 
-# `before` sees the facts as they were when the statement began.
+# `before` sees the facts as they were when the statement began. Facts that are the same as before are not written again.
 _TAKE_IN = f"""
 now AS MATERIALIZED ({_NOW}),
 before AS MATERIALIZED (SELECT f.* FROM ids JOIN payment_facts f ON f.payment_id = ids.payment_id),
 kept AS (
-    INSERT INTO payment_facts ({_FACTS}) SELECT {_FACTS} FROM now ORDER BY payment_id
+    INSERT INTO payment_facts ({_FACTS})
+    SELECT {_FACTS} FROM now EXCEPT SELECT {_FACTS} FROM before ORDER BY payment_id
     ON CONFLICT (payment_id) DO UPDATE SET {_SET}
 ),
 summed AS (
@@ -65,9 +66,18 @@ summed AS (
 )
 """
 _TAKE_IN_CHANGES = f"""
-WITH taken AS (
+WITH due AS MATERIALIZED (
+    SELECT id FROM (
+        SELECT id, sum(changes) OVER (ORDER BY id) - changes AS earlier
+        FROM (SELECT id, changes FROM projection_notes ORDER BY id LIMIT %(limit)s) oldest
+    ) counted WHERE earlier < %(limit)s
+), noted AS (
+    DELETE FROM projection_notes n USING due WHERE n.id = due.id RETURNING n.payment_ids
+), noted_by_older_code AS (
     DELETE FROM projection_changes c USING (SELECT id FROM projection_changes ORDER BY id LIMIT %(limit)s) t
     WHERE c.id = t.id RETURNING c.payment_id
+), taken AS MATERIALIZED (
+    SELECT unnest(payment_ids) AS payment_id FROM noted UNION ALL TABLE noted_by_older_code
 ), ids AS MATERIALIZED (SELECT DISTINCT payment_id FROM taken), {_TAKE_IN}
 SELECT count(*) FROM taken
 """
@@ -87,11 +97,19 @@ SET done_to = coalesce(%(done_to)s, done_to), finished_at = CASE WHEN %(over)s T
 WHERE name = %(name)s
 """
 _LAG = """
-SELECT (SELECT count(*) FROM (SELECT FROM projection_changes LIMIT %(most)s) c) AS pending,
+SELECT (SELECT coalesce(sum(changes), 0)::bigint FROM (
+        (SELECT changes FROM projection_notes ORDER BY id LIMIT %(most)s)
+        UNION ALL (SELECT 1 FROM projection_changes ORDER BY id LIMIT %(most)s)
+    ) noted) AS pending,
     coalesce(extract(epoch FROM clock_timestamp() - o.told_at), 0)::float8 AS oldest_age_s,
     r.done_to, r.begun_at, r.finished_at
 FROM (SELECT) one LEFT JOIN projection_rebuilds r ON r.name = %(name)s
-LEFT JOIN (SELECT told_at FROM projection_changes ORDER BY id LIMIT 1) o ON true
+LEFT JOIN LATERAL (
+    SELECT min(told_at) AS told_at FROM (
+        (SELECT told_at FROM projection_notes ORDER BY id LIMIT 1)
+        UNION ALL (SELECT told_at FROM projection_changes ORDER BY id LIMIT 1)
+    ) oldest
+) o ON true
 """
 # Everything counted anew, to hold summaries and totals against.
 _COUNTED = ", ".join(("payments", *SUMS))
@@ -134,12 +152,15 @@ class ProjectionLag:
 
 
 def note(connection: Connection, payment_ids: Sequence[str]) -> None:
-    """Note that these payments have changed."""
+    """Note that these payments have changed: one row for all of them, because events come in batches."""
     connection.exec_driver_sql(_NOTE, {"ids": list(payment_ids)})
 
 
 def take_in(connection: Connection, *, limit: int) -> int | None:
-    """Take in the oldest changes; how many there were. None while another transaction takes something in."""
+    """Take in the oldest notes, of `limit` changes or some more; how many changes they had.
+
+    None while another transaction takes something in.
+    """
     if not connection.exec_driver_sql(_LOCK).scalar_one():
         return None
     return int(connection.exec_driver_sql(_TAKE_IN_CHANGES, {"limit": limit}).scalar_one())

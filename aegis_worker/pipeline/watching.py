@@ -23,10 +23,11 @@ from .work import Answer
 
 def heard(held: Held, answer: Answer) -> None:
     """A call to a gateway is over."""
-    work, subject = held.work, held.work.subject
+    work = held.work
     if TRACING.on:
         traces.called(held, answer, word_of(answer.outcome))
     if METER.on:
+        subject = work.subject
         operation = STATUS if answer.looked_up else subject.operation.value
         METER.timing(
             CALLS,
@@ -36,9 +37,12 @@ def heard(held: Held, answer: Answer) -> None:
             word_of(answer.outcome),
             traceparent=work.job.trail.traceparent,
         )
-    if not TELLING.wants("attempt", work.payment.id):
-        return
-    outcome = answer.outcome
+    if TELLING.on and TELLING.wants("attempt", work.payment.id):
+        _tell_answer(held, answer)
+
+
+def _tell_answer(held: Held, answer: Answer) -> None:
+    work, subject, outcome = held.work, held.work.subject, answer.outcome
     TELLING.tell(
         "gateway answered",
         work.job.trail,
@@ -61,7 +65,8 @@ def written(changes: Iterable[tuple[Held, Change]]) -> None:
         for event in change.events:
             if METER.on:
                 _count_event(job, change, event)
-            _tell_event(job, change, event)
+            if TELLING.on:
+                _tell_event(job, change, event)
         if change.answered is not None and change.answered.sent_again:
             METER.increment(RETRIES, change.answered.gateway, "repeat")
             _tell_retry(job, change)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Numeric, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from .columns import NOW, TIME, metadata
 
@@ -12,6 +23,17 @@ KEYS = ("merchant_id", "mode", "hour", "gateway", "method", "currency", "experim
 # What is summed.
 SUMS = ("amount_minor", "captured_minor", "refunded_minor", "charged_back_minor")
 
+# Payments that have changed and are to be taken in, as each batch of events told of them.
+projection_notes = Table(
+    "projection_notes",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("payment_ids", ARRAY(Text), nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("told_at", TIME, nullable=False, server_default=NOW),
+)
+
+# The same, a row for each payment, as older code notes it.
 projection_changes = Table(
     "projection_changes",
     metadata,

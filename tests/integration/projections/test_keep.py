@@ -89,6 +89,41 @@ def test_what_is_taken_in_twice_counts_once(database: Database) -> None:
     assert differing(database) == 0
 
 
+def test_facts_that_say_the_same_are_not_written_again(database: Database) -> None:
+    same, other = (accept_one(database, key).payment.id for key in ("same", "other"))
+    told(database)
+    keep(database)
+    versions = "SELECT payment_id, xmin::text AS version FROM payment_facts ORDER BY payment_id"
+    before = {row["payment_id"]: row["version"] for row in rows(database, versions)}
+    described = 'UPDATE payments SET metadata = \'{"cart": "c-1"}\' WHERE id = %(id)s'
+    database.run(lambda connection: connection.exec_driver_sql(described, {"id": other}))
+    database.run(partial(projections.note, payment_ids=[same, other]))
+    assert keep(database) == 2
+    after = {row["payment_id"]: row["version"] for row in rows(database, versions)}
+    assert [key for key in before if before[key] != after[key]] == [other]
+
+
+def test_what_older_code_has_noted_is_taken_in_too(database: Database) -> None:
+    ids = [accept_one(database, f"k{number}").payment.id for number in range(3)]
+    as_older_code = "INSERT INTO projection_changes (payment_id) SELECT unnest(%(ids)s::text[])"
+    database.run(lambda connection: connection.exec_driver_sql(as_older_code, {"ids": ids[:2]}))
+    database.run(partial(projections.note, payment_ids=ids[1:]))
+    with database.read() as connection:
+        assert projections.lag(connection).pending == 4
+    assert keep(database) == 4
+    assert differing(database) == 0
+    assert rows(database, "SELECT FROM projection_changes UNION ALL SELECT FROM projection_notes") == []
+
+
+def test_notes_are_taken_in_whole_until_the_limit_is_reached(database: Database) -> None:
+    ids = [accept_one(database, f"k{number}").payment.id for number in range(6)]
+    for some in (ids[:2], ids[2:5], ids[5:]):
+        database.run(partial(projections.note, payment_ids=some))
+    takes = [database.run(partial(projections.take_in, limit=3)) for _ in range(3)]
+    assert takes == [5, 1, 0]
+    assert differing(database) == 0
+
+
 def test_a_recount_notices_what_is_wrong_and_a_rebuild_mends_it(database: Database) -> None:
     lives(database, seed=7)
     told(database)
