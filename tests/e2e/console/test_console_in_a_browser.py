@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +42,9 @@ PAGES = (
     "/disputes",
     "/reconciliation",
     "/settlement",
+    "/reports",
+    "/reports/explored.json",
+    "/payments?certainty=unknown",
     "/analytics",
     "/analytics?over=400d&group=none&merchant_id=nobody",
     "/gateways",
@@ -118,9 +123,24 @@ def full(
         tokens: dict[str, str] = {role: token_of_a_session(api, role, role) for role in roles}
         settings = {"AEGIS_WEBHOOK_ALLOW_PRIVATE": "true", "AEGIS_TWO_PERSON_ABOVE": "*:5000"}
         folder = tmp_path_factory.mktemp("console")
+        settings["AEGIS_CONSOLE_REPORTS"] = str(reports_in(folder / "reports"))
         with running_api(url, stores.valkey.url, folder, **settings) as running:
             yield Full(f"http://127.0.0.1:{running.port}", tokens, payments, approval, key)
     shared_database.empty()
+
+
+def reports_in(folder: Path) -> Path:
+    """A page with a link that leads out of its frame, and figures whose names are markup."""
+    folder.mkdir()
+    tries = (
+        "<script>top.location = 'https://elsewhere.example/'</script><a href=/console/ target=_top>away</a>"
+    )
+    (folder / "held.html").write_text(
+        f"<!doctype html><html lang=en><title>t</title><main><h1>held</h1>{tries}</main>"
+    )
+    explored = {"configuration": MARKUP, "faults": 1, "states": 7, "complete": True, "found": []}
+    (folder / "explored.json").write_text(json.dumps({"explored": [explored], "verdict": MARKUP}))
+    return folder
 
 
 def payments_in_every_condition(api: Api) -> dict[str, str]:
