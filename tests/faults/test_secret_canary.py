@@ -163,6 +163,7 @@ def found(secrets: dict[str, str], *places: bytes | str) -> dict[str, str]:
 def test_secrets_are_nowhere_after_they_went_everywhere(
     observed: Observed, database_url: str, break_in: Callable[..., None], capfd: pytest.CaptureFixture[str]
 ) -> None:
+    configure_logs("DEBUG")  # once more: standard error is another one than while the fixtures were made
     api, browser = observed.api, Browser(observed.api.app.test_client())
     secrets: dict[str, str] = {}
     somebody(api, browser, secrets)
