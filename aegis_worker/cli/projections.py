@@ -50,7 +50,7 @@ def status(as_json: bool) -> None:
         {
             "changes not taken in": f"{more}{behind.pending}",
             "the oldest": duration(behind.oldest_age_s) if behind.pending else None,
-            "being rebuilt, up to": behind.rebuilding_to,
+            "being rebuilt, up to": "the very first" if behind.rebuilding_to == "" else behind.rebuilding_to,
             "rebuilt (UTC)": behind.rebuilt_at,
         },
     )
