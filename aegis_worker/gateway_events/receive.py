@@ -23,7 +23,7 @@ from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.discretion import discreet_event
 from aegis_worker.gateways.kit.certificates import CertificateNeeded
 from aegis_worker.hints import Notifier
-from aegis_worker.observability.redaction import redact_text
+from aegis_worker.observability.redaction import without_cards
 from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.sealing.ring import KeyRing
@@ -117,4 +117,4 @@ def _stranger(config: GatewayConfig, event: GatewayEvent) -> str | None:
 
 def _discreet_body(body: bytes) -> bytes:
     """The body as it came; where it may hold card data, with that hidden."""
-    return redact_text(body.decode(errors="replace")).encode() if may_hold_one(body) else body
+    return without_cards(body.decode(errors="replace")).encode() if may_hold_one(body) else body

@@ -57,7 +57,7 @@ class Fleet:
         self._control: socket.socket | None = None
         self._incoming = Incoming()
         self._ended: list[subprocess.Popen[bytes]] = []
-        self._failed, self._start_at_ns = 0, 0
+        self._failed, self._start_at_ns, self._was_loaded = 0, 0, False
         self._has_loaded = False
         # Until when the loading process has to have done what it was told; None: it is told nothing.
         self._answers_by_ns: int | None = None
@@ -185,7 +185,7 @@ class Fleet:
             self.processes.append(process)
             self._selector.register(process.socket, selectors.EVENT_READ, process)
         elif isinstance(told, Plugins):
-            self._failed, self._has_loaded = 0, True
+            self._failed, self._has_loaded, self._was_loaded = 0, True, True
             self._tell(told)
         else:
             self._lost(told.why)
@@ -213,5 +213,7 @@ class Fleet:
         pause_ns = min(_S << min(self._failed, 5), _LONGEST_PAUSE_NS)
         self._failed += 1
         self._loader, self._start_at_ns = None, time.monotonic_ns() + pause_ns
-        log.error("hooks can't be asked", reason=why, retry_in_s=pause_ns // _S)
+        # The first failure is told to whoever starts this process, which may refuse to start in one line.
+        if self._was_loaded or self._failed > 1:
+            log.error("hooks can't be asked", reason=why, retry_in_s=pause_ns // _S)
         self._tell(why)

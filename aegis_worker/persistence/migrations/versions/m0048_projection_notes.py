@@ -30,8 +30,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Put what was noted where older code looks for it, and drop the table."""
+    op.execute("ALTER TABLE payment_facts SET (fillfactor = 80)")
     op.execute(
         "INSERT INTO projection_changes (payment_id, told_at) SELECT unnest(payment_ids), told_at FROM projection_notes"
     )
     op.execute("DROP TABLE projection_notes")
-    op.execute("ALTER TABLE payment_facts SET (fillfactor = 80)")
