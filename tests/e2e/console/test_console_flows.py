@@ -126,6 +126,50 @@ def test_an_operator_captures_what_is_held(bob: Visit, running: Installation) ->
     log_says(bob, "capture.ordered", "console:bob", WHY)
 
 
+# More stops than any page of these tests has before what is looked for.
+MOST_TABS = 150
+FOCUSED = """() => {
+    const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
+    const name = at.labels?.length ? at.labels[0].innerText : at.innerText || at.value || at.ariaLabel || "";
+    const ringed = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+    const seen = box.bottom > 0 && box.top < innerHeight && box.right > 0;
+    return [name.trim(), ringed && seen];
+}"""
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what has this name is reached, and assert that each stop on the way can be seen as one."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        reached, is_seen = page.evaluate(FOCUSED)
+        assert is_seen, reached
+        if reached.startswith(name):
+            return
+    raise AssertionError(f"{name} is not reached by Tab on {page.url}")
+
+
+@pytest.mark.slow
+def test_what_is_held_is_captured_by_keyboard_alone(bob: Visit, running: Installation) -> None:
+    payment_id = str(running.post(card("tok_visa", capture_method="manual")).body["id"])
+    wait_until(lambda: running.payment(payment_id)["state"] == "AUTHORIZED", SOON_S)
+    page = bob.open(f"/payments/{payment_id}")
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED) == ["Skip to content", True]
+    page.keyboard.press("Enter")
+    tab_to(page, "Capture")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/capture*")
+    tab_to(page, "How much")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("19.99")
+    tab_to(page, "Why")
+    page.keyboard.type(WHY)
+    tab_to(page, "Capture")
+    page.keyboard.press("Enter")
+    expect(page.locator("main .note.ok").first).to_contain_text("Ordered")
+    assert running.ended(payment_id)["state"] == "SUCCESS"
+
+
 @pytest.mark.slow
 def test_a_refund_of_much_is_made_when_a_second_person_has_approved_it(
     bob: Visit, browser: Browser, accounts: Accounts, tokens: dict[str, str], running: Installation
